@@ -1,0 +1,2 @@
+//! Roomgate: an access gateway in front of the conferencing server you already run.
+

@@ -1,0 +1,3 @@
+//! Arguments in, a command run, an exit code out.
+
+fn main() {}
