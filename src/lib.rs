@@ -1,2 +1,3 @@
 //! Roomgate: an access gateway in front of the conferencing server you already run.
 
+pub mod access;
