@@ -1,3 +1,5 @@
 //! Roomgate: an access gateway in front of the conferencing server you already run.
 
 pub mod access;
+pub mod chance;
+pub mod clock;
