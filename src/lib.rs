@@ -3,3 +3,4 @@
 pub mod access;
 pub mod chance;
 pub mod clock;
+pub mod target;
