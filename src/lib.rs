@@ -3,4 +3,5 @@
 pub mod access;
 pub mod chance;
 pub mod clock;
+pub mod signalling;
 pub mod target;
