@@ -5,3 +5,4 @@ pub mod chance;
 pub mod clock;
 pub mod signalling;
 pub mod target;
+pub mod token;
