@@ -3,6 +3,7 @@
 pub mod access;
 pub mod chance;
 pub mod clock;
+pub mod profile;
 pub mod signalling;
 pub mod target;
 pub mod token;
