@@ -5,5 +5,6 @@ pub mod chance;
 pub mod clock;
 pub mod profile;
 pub mod signalling;
+pub mod store;
 pub mod target;
 pub mod token;

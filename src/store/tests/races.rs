@@ -1,0 +1,118 @@
+//! What if everybody speaks at once?
+
+use std::sync::Arc;
+
+use crate::access::{Answer, Conflict, KnockState};
+use crate::store::{AnswerError, Change, MemoryStore, Store};
+
+use super::*;
+
+async fn on_every_shared_store<F: Future<Output = ()>>(story: impl Fn(Arc<dyn Store>) -> F) {
+    story(Arc::new(MemoryStore::new())).await;
+    let (_home, path) = home();
+    story(Arc::new(open(&path))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_answers_at_once_exactly_one_counts_and_all_others_learn_whose() {
+    on_every_shared_store(|store| async move {
+        for round in 0..20 {
+            let knock = store.knock(new_id(), &standup(), numbered(round), "guest", NOON).await.unwrap();
+            let mut news = store.changes();
+            let tasks: Vec<_> = (0..16)
+                .map(|owner| {
+                    let (store, id) = (store.clone(), knock.id);
+                    let answer = if owner % 2 == 0 { Answer::Allow } else { Answer::Deny };
+                    tokio::spawn(async move {
+                        let by = format!("owner {owner}");
+                        let outcome = store.answer(&standup(), id, answer, 1, &by, NOON).await;
+                        let who = store.facts().knock_of(&standup(), id).unwrap().answered.clone().unwrap().1;
+                        (by, answer, outcome, who)
+                    })
+                })
+                .collect();
+            let mut outcomes = Vec::new();
+            for task in tasks {
+                outcomes.push(task.await.unwrap());
+            }
+            let now = store.facts().knock_of(&standup(), knock.id).unwrap();
+            let first = now.answered.clone().unwrap().1;
+            let given = if now.state == KnockState::Granted { Answer::Allow } else { Answer::Deny };
+            for (by, answer, outcome, who) in outcomes {
+                assert_eq!(who, first, "{by} learned who was first");
+                match outcome {
+                    Ok(knock) => assert_eq!((answer, knock), (given, (*now).clone()), "{by}"),
+                    Err(AnswerError::Conflict(conflict)) => {
+                        assert_eq!(conflict, Conflict::Answered(given), "{by}");
+                        assert_ne!(answer, given, "{by}");
+                    }
+                    Err(AnswerError::Store(error)) => panic!("{error}"),
+                }
+            }
+            let mut answers = 0;
+            while let Ok(change) = news.try_recv() {
+                answers += usize::from(matches!(change, Change::Knock(_)));
+            }
+            assert_eq!(answers, 1, "one answer was recorded");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_rename_and_an_answer_at_once_never_let_in_a_name_that_was_not_seen() {
+    on_every_shared_store(|store| async move {
+        for round in 0..50 {
+            let visitor = numbered(round);
+            let knock = store.knock(new_id(), &standup(), visitor, "Ann", NOON).await.unwrap();
+            let rename = tokio::spawn({
+                let store = store.clone();
+                async move { store.knock(new_id(), &standup(), visitor, "Eve", NOON).await.unwrap() }
+            });
+            let answer = store.answer(&standup(), knock.id, Answer::Allow, knock.version, "Grace", NOON).await;
+            rename.await.unwrap();
+            let now = store.facts().knock(&standup(), visitor).unwrap();
+            match answer {
+                Ok(_) => assert_eq!((now.state, &*now.name), (KnockState::Granted, "Ann")),
+                Err(error) => {
+                    assert_eq!(error, AnswerError::Conflict(Conflict::Changed(2)));
+                    assert_eq!((now.state, &*now.name), (KnockState::Waiting, "Eve"));
+                }
+            }
+            store.leave(&standup(), visitor).await.unwrap();
+            store.end_meeting(&standup()).await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_knocks_at_once_are_all_there_and_never_more_than_may_be() {
+    on_every_shared_store(|store| async move {
+        let tasks: Vec<_> = (0..700)
+            .map(|n| {
+                let store = store.clone();
+                tokio::spawn(async move { store.knock(new_id(), &standup(), numbered(n), "guest", NOON).await.is_ok() })
+            })
+            .collect();
+        let mut let_in = 0;
+        for task in tasks {
+            let_in += usize::from(task.await.unwrap());
+        }
+        assert_eq!(let_in, crate::store::WAITING_MAX);
+        assert_eq!(store.facts().waiting(), crate::store::WAITING_MAX);
+    })
+    .await;
+}
+
+#[test]
+fn an_order_whose_giver_went_away_is_carried_out_all_the_same() {
+    let (_home, path) = home();
+    let store = open(&path);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let _ = futures_util::FutureExt::now_or_never(store.knock(new_id(), &standup(), ANN, "Ann", NOON));
+    });
+    store.close();
+    assert_eq!(open(&path).facts().knock_state(&standup(), ANN), KnockState::Waiting);
+}
