@@ -3,6 +3,8 @@
 pub mod access;
 pub mod chance;
 pub mod clock;
+pub mod config;
+pub mod directory;
 pub mod profile;
 pub mod signalling;
 pub mod store;
