@@ -13,3 +13,4 @@ pub mod signalling;
 pub mod store;
 pub mod target;
 pub mod token;
+pub mod web;

@@ -1,0 +1,91 @@
+//! How far does the caller get in this room, for a script that wants to know?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::refusal::No;
+use super::sent::{Asked, json};
+use super::{Halt, Shape, Web, visitor};
+use crate::access::{Decision, Hold, Refusal, TokenFault};
+use crate::gate::{Caller, Judged};
+
+/// After a denial one may knock again when this has passed.
+pub(super) const COOLDOWN: Duration = Duration::from_secs(30);
+
+/// Which room.
+#[derive(Deserialize)]
+pub(super) struct OfRoom {
+    pub room: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Level {
+    pub level: &'static str,
+}
+
+/// Where somebody stands, in the reference API's words and ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AccessState {
+    pub access: Level,
+    /// What was asked for and is not answered yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub awaiting_access: Option<Level>,
+    pub code: &'static str,
+    #[serde(rename = "token_code", skip_serializing_if = "Option::is_none")]
+    pub token_code: Option<&'static str>,
+    /// Seconds until one may knock again.
+    #[serde(rename = "retry_after", skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// What the visitor calls themself at this door.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl AccessState {
+    pub(super) fn of(web: &Web, caller: &Caller, judged: &Judged) -> Self {
+        let decision = &judged.outcome.decision;
+        let no = No::of(decision).map(|no| no.shown(web.gate.config().rooms.hide));
+        let waiting = matches!(decision, Decision::Hold(Hold::Waiting));
+        let denied = matches!(decision, Decision::Refuse(Refusal::Denied));
+        let knock = visitor(caller, judged).and_then(|id| web.gate.store().facts().knock(&judged.entry.name, id));
+        Self {
+            access: Level { level: no.as_ref().map_or(decision.level(), No::level).as_str() },
+            awaiting_access: waiting.then_some(Level { level: "full" }),
+            code: no.as_ref().map_or(decision.code(), No::code),
+            token_code: judged.outcome.token.map(TokenFault::code),
+            retry_after: denied.then(|| seconds(cooldown(web, caller, judged))),
+            name: knock.filter(|_| waiting).map(|k| k.name.to_string()),
+        }
+    }
+}
+
+/// How long somebody who was denied has to wait before they may knock again.
+pub(super) fn cooldown(web: &Web, caller: &Caller, judged: &Judged) -> Duration {
+    let answered = visitor(caller, judged)
+        .and_then(|id| web.gate.store().facts().knock(&judged.entry.name, id))
+        .and_then(|knock| knock.answered.as_ref().map(|(at, _)| *at));
+    answered.map_or(Duration::ZERO, |at| at.plus(COOLDOWN).since(web.gate.clock().now()))
+}
+
+/// Whole seconds, rounded up.
+pub(super) fn seconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)
+}
+
+/// `GET /_roomgate/access?room=NAME`.
+pub(super) async fn level(
+    State(web): State<Web>,
+    Extension(caller): Extension<Arc<Caller>>,
+    Asked(asked): Asked<OfRoom>,
+) -> Result<Response, Halt> {
+    let room = web.room(Shape::Json, &asked.room)?;
+    let judged = web.judge(Shape::Json, &caller, &room).await?;
+    Ok(json(StatusCode::OK, &AccessState::of(&web, &caller, &judged)))
+}
