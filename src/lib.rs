@@ -9,6 +9,7 @@ pub mod gate;
 pub mod live;
 pub mod metrics;
 pub mod profile;
+pub mod proxy;
 pub mod signalling;
 pub mod store;
 pub mod target;
