@@ -14,4 +14,5 @@ pub mod signalling;
 pub mod store;
 pub mod target;
 pub mod token;
+pub mod upstream;
 pub mod web;

@@ -1,0 +1,94 @@
+//! What travels with one request through the phases: who sets it, who reads it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::access::Permit;
+use crate::gate::Whence;
+use crate::live::Seat;
+use crate::metrics::Metrics;
+use crate::profile::Kind;
+use crate::target::Forward;
+
+use super::inside::Inside;
+use super::killable;
+
+/// The one argument that forwarding takes. What was not admitted cannot be forwarded: there is no way to hold this.
+#[derive(Debug)]
+pub enum Way {
+    /// To a guarded place.
+    Permitted(Permit, Kind),
+    /// To a place that the profile knows to guard nothing.
+    Open(OpenPlace),
+}
+
+/// The profile's word that a path guards nothing. Only [`super::entry`] makes one, from [`crate::profile::Target::Open`].
+#[derive(Debug)]
+pub struct OpenPlace(pub(super) ());
+
+/// The state of one exchange: one HTTP request and its answer, or one tunnel.
+pub struct Exchange {
+    /// When its head was complete.
+    pub started: Instant,
+    /// Names it in logs and on refusal pages.
+    pub id: String,
+    /// The address bar's path as it goes on, without any token. Empty until the target was found canonical.
+    pub target: String,
+    /// Whether `target` differs from what the client sent.
+    pub retargeted: bool,
+    /// Where it may go: set by entry, read by forward.
+    pub way: Option<Way>,
+    /// What somebody called themself when they knocked, where nobody vouches for another name.
+    pub name: Option<Arc<str>>,
+    /// By which code it was decided; for the log.
+    pub code: &'static str,
+    /// Where it comes from.
+    pub whence: Option<Whence>,
+    /// Lines to set on the way back: by entry.
+    pub set_cookies: Vec<String>,
+    /// Which cookies go on, where entry has read them.
+    pub cookies: Option<Forward>,
+    /// Whether the bearer token in `Authorization` was ours to take.
+    pub took_authorization: bool,
+    /// Its place among those who are inside.
+    pub seat: Option<Seat>,
+    /// Ends it from elsewhere.
+    pub kill: killable::Exchange,
+    /// It asks to become a WebSocket, rightly.
+    pub upgrade: bool,
+    /// It became a tunnel: not to be counted as a slow request.
+    pub tunnel: bool,
+    /// Signalling whose room is named in its messages.
+    pub inside: Option<Inside>,
+    /// Counted in the access log: dropped without that, it was ended from elsewhere.
+    pub counted: bool,
+    /// Where it is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Exchange {
+    /// At the moment when a request's head is complete.
+    pub fn new(id: String, kill: killable::Exchange, metrics: Arc<Metrics>) -> Self {
+        metrics.began();
+        Self {
+            started: Instant::now(),
+            id,
+            target: String::new(),
+            retargeted: false,
+            way: None,
+            name: None,
+            code: "-",
+            whence: None,
+            set_cookies: Vec::new(),
+            cookies: None,
+            took_authorization: false,
+            seat: None,
+            kill,
+            upgrade: false,
+            tunnel: false,
+            inside: None,
+            counted: false,
+            metrics,
+        }
+    }
+}
