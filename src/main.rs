@@ -1,3 +1,7 @@
 //! Arguments in, a command run, an exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    roomgate::cli::run()
+}
