@@ -1,0 +1,9 @@
+//! From a link to a room, or not.
+
+mod identity;
+mod link;
+mod origins;
+mod rooms;
+mod sessions;
+mod stripping;
+mod tokens;

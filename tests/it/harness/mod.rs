@@ -1,0 +1,19 @@
+//! A gateway, an upstream, and people.
+
+pub mod busy;
+mod forge;
+mod gateway;
+mod http;
+pub mod process;
+mod recorder;
+pub mod socket;
+pub mod tls;
+mod upstream;
+mod wire;
+
+pub use forge::forge;
+pub use gateway::{Gateway, SECRET};
+pub use http::{Answer, Person};
+pub use recorder::Recorder;
+pub use upstream::Upstream;
+pub use wire::Wire;

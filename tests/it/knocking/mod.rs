@@ -1,0 +1,7 @@
+//! Asking to be let in: the whole story over HTTP, and what is tried against it.
+
+mod crash;
+mod forgery;
+mod limits;
+mod people;
+mod story;

@@ -1,0 +1,9 @@
+//! What lasts, and how it ends.
+
+mod capacity;
+mod endings;
+mod inside;
+mod peercalls;
+mod staying;
+mod streams;
+mod tls;

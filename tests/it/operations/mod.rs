@@ -1,0 +1,6 @@
+//! Running it: the program itself, as its operators meet it.
+
+mod commands;
+mod reload;
+mod serving;
+mod upgrade;
