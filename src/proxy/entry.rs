@@ -130,6 +130,7 @@ impl Proxy {
                 exchange.code = "clean";
                 Next::Answer(Answer::see_other(&exchange.target))
             }
+            Ok(Target::Xmpp(_)) => asker.turn_away(exchange, &No::UnknownPath),
             Ok(Target::Unknown) => asker.turn_away(exchange, &No::UnknownPath),
             Ok(Target::Open) => {
                 exchange.code = "open";

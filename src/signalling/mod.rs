@@ -20,6 +20,7 @@ pub mod engineio;
 pub mod peercalls;
 pub mod socketio;
 pub mod websocket;
+pub mod xmpp;
 
 use std::fmt;
 

@@ -1,0 +1,4 @@
+//! What may a client say to a Jitsi server over XMPP?
+
+pub mod hosts;
+pub mod name;
