@@ -8,6 +8,7 @@ use crate::token::{Secret, is_pattern};
 use super::document::{Said, Section};
 use super::file::Desk;
 use super::origin::Origin;
+use super::secrets::secret_flaw;
 use super::upstream::not_ourselves;
 use super::{Address, JitsiToken, JitsiUpstream};
 
@@ -77,6 +78,8 @@ impl Desk<'_> {
                     secret.at,
                     format!("this secret has {length} bytes, and less than {SHORT} can be guessed from any token: {longer}"),
                 );
+            } else if let Some(flaw) = secret_flaw(&secret.value) {
+                section.problem(secret.at, flaw.to_string());
             } else if is_pattern(secret.value.expose()) {
                 section.warn(secret.at, "this secret looks like a pattern that somebody typed; `openssl rand -hex 32` makes a better one");
             }

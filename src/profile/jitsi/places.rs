@@ -132,10 +132,13 @@ pub(super) fn is_colibri(path: &str) -> bool {
     path.strip_prefix("/colibri-ws/").is_some_and(|ids| ids.split('/').count() == 3 && ids.split('/').all(plain))
 }
 
-/// Whether somebody could take a decoded segment for the way to signalling.
+/// Whether somebody could take a decoded segment for the way to signalling: as a whole, or what stands behind a sign in it
+/// (some code pages write a division slash as `/`).
 pub(super) fn is_signalling(segment: &str) -> bool {
-    let folded = folded(segment);
-    SIGNALLING.iter().any(|word| folded.starts_with(word))
+    let folded: String = segment.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+    let letter = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    let begins = |text: &str| SIGNALLING.iter().any(|word| text.starts_with(word));
+    begins(&folded.chars().filter(|c| letter(*c)).collect::<String>()) || folded.split(|c| !letter(c)).any(begins)
 }
 
 /// Whether a decoded segment, in whatever letters, is a name that no room and no tenant has.
@@ -143,9 +146,4 @@ pub(super) fn reserved(segment: &str) -> bool {
     // Some cut parameters off, others delete the semicolon.
     let is_name = |text: &str| NAMES.iter().any(|name| alike(text, name));
     is_signalling(segment) || is_name(segment) || (segment.contains(';') && is_name(&segment.replace(';', "")))
-}
-
-/// Letters, digits, `-` and `_`, as the most generous reader has them.
-fn folded(segment: &str) -> String {
-    segment.nfkc().flat_map(char::to_lowercase).nfkc().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
 }

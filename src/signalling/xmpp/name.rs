@@ -36,6 +36,10 @@ pub fn room_name(text: &str) -> Result<RoomName, NameError> {
     if text.contains('/') {
         return Err(NameError::Character('/'));
     }
+    // No encoding, or one that a deleted character makes: `%+6a`.
+    if !is_encoded(text) {
+        return Err(NameError::Character('%'));
+    }
     let name = folded(text);
     // An encoded slash.
     if name.contains('/') {
@@ -118,11 +122,13 @@ fn is_deleted(c: char) -> bool {
 
 /// Decoded once, as a whole or not at all (`decodeURIComponent`).
 fn decoded(text: &str) -> Option<String> {
-    let digits = |code: &str| code.get(..2).is_some_and(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
-    if !text.split('%').skip(1).all(digits) {
-        return None;
-    }
-    percent_encoding::percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    is_encoded(text).then(|| percent_encoding::percent_decode_str(text).decode_utf8().ok())?.map(std::borrow::Cow::into_owned)
+}
+
+/// Whether two hexadecimal digits stand behind each `%`.
+fn is_encoded(text: &str) -> bool {
+    let digits = |code: &str| code.as_bytes().get(..2).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+    text.split('%').skip(1).all(digits)
 }
 
 #[cfg(test)]
