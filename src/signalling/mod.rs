@@ -15,11 +15,13 @@
 //! A protocol like XMPP over WebSocket (RFC 7395: one stanza, one text message) fits in thus: it answers a refused stanza with an
 //! error to the client and says several things at once by [`Verdict::Say`], and changes or holds back what the server says by
 //! [`Onward::Instead`]. Its HTTP form (BOSH) is a second door to the same state, like polling here.
+//! [`xml`] reads its stanzas to one reading each and writes them anew, as [`socketio`] does with JSON.
 
 pub mod engineio;
 pub mod peercalls;
 pub mod socketio;
 pub mod websocket;
+pub mod xml;
 
 use std::fmt;
 
