@@ -226,11 +226,16 @@ fn to_server(standing: &Standing<'_>, form: Form, host: &str, stanza: &Element<'
         let hidden = ["jabber:iq:register", "http://jabber.org/protocol/commands", "jabber:iq:search"];
         return if form.is_iq() && !hidden.into_iter().any(asks) { Pass } else { Refuse(GuardRefusal::NotAllowed) };
     }
-    if hosts.is_muc(host) {
+    // Breakout rooms are managed by messages to where they are; a question there would list them.
+    let rooms = hosts.is_muc(host) || (hosts.breakout.as_deref() == Some(host) && form.is_iq());
+    if rooms {
         // What it can do; never its list of rooms, nor one room's entry in it.
         let reads = form.is_question() && stanza.attr("type") == Some("get");
         let plain = stanza.elements().all(|child| child.is(DISCO_INFO, "query") && child.attr("node").is_none());
         return if reads && plain { Pass } else { Refuse(GuardRefusal::NotAllowed) };
+    }
+    if form.is_question() && asks(DISCO_ITEMS) {
+        return Refuse(GuardRefusal::NotAllowed);
     }
     if host == hosts.focus {
         return if form.is_iq() { Pass } else { Refuse(GuardRefusal::NotAllowed) };
