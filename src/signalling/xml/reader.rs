@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use super::declaration;
-use super::{Attr, Element, Fault, Foreign, Node, Rules, XML, begins_name, in_name, is_namespace};
+use super::{Attr, Element, Fault, Foreign, Node, Rules, XML, begins_name, in_name, is_namespace, same};
 
 /// The most attributes of one element, besides declarations. Each is compared with all others.
 pub const ATTRIBUTES_MAX: usize = 64;
@@ -55,13 +55,17 @@ struct Raw<'a> {
 }
 
 /// A name as it stands there; the prefix is empty where there is none.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 struct Name<'a> {
     prefix: &'a str,
     local: &'a str,
 }
 
 impl Name<'_> {
+    fn is(&self, other: &Name<'_>) -> bool {
+        self.local == other.local && same(self.prefix, other.prefix)
+    }
+
     /// Whether an attribute of this name declares a namespace.
     fn declares(&self) -> bool {
         self.prefix == "xmlns" || (self.prefix.is_empty() && self.local == "xmlns")
@@ -167,7 +171,7 @@ impl<'a> Reader<'a, '_> {
 
     /// Reads the rest of an end tag, which is that of the element of this name.
     fn end_tag(&mut self, of: Name<'a>) -> Result<(), Fault> {
-        if self.name()? != of {
+        if !self.name()?.is(&of) {
             return fault("an end tag of another element");
         }
         self.blanks();
@@ -180,7 +184,7 @@ impl<'a> Reader<'a, '_> {
         if !name.declares() {
             self.count()?;
         }
-        if self.raw.iter().any(|earlier| earlier.name == name) {
+        if self.raw.iter().any(|earlier| earlier.name.is(&name)) {
             return fault("an attribute twice");
         }
         if self.raw.len() > ATTRIBUTES_MAX.saturating_add(BINDINGS_MAX) {

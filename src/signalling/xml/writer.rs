@@ -12,7 +12,7 @@
 //!
 //! It can be longer than what was read: namespaces stand where a prefix stood.
 
-use super::{Attr, Element, Node, XML, is_name, is_namespace};
+use super::{Attr, Element, Node, XML, is_name, is_namespace, same};
 
 impl Element<'_> {
     /// Writes it, to stand where `inherited_ns` is the default namespace. The text is put behind what is in `out`.
@@ -36,7 +36,7 @@ fn write<'e>(element: &'e Element<'_>, inherited_ns: &str, prefixed: &mut Vec<&'
     out.push('<');
     out.push_str(name);
     let mut ns = inherited_ns;
-    if element.ns != inherited_ns {
+    if !same(&element.ns, inherited_ns) {
         ns = if is_namespace(&element.ns) { &element.ns } else { "" };
         if ns != inherited_ns {
             out.push_str(" xmlns='");
@@ -52,7 +52,7 @@ fn write<'e>(element: &'e Element<'_>, inherited_ns: &str, prefixed: &mut Vec<&'
         }
     }
     for (at, attr) in element.attrs.iter().enumerate() {
-        if !element.attrs.iter().take(at).any(|earlier| earlier.name == attr.name && earlier.ns == attr.ns) {
+        if !element.attrs.iter().take(at).any(|earlier| earlier.name == attr.name && same(&earlier.ns, &attr.ns)) {
             write_attr(attr, prefixed, out);
         }
     }
