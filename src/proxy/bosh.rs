@@ -394,7 +394,7 @@ impl State {
     /// The request at hand as it goes on, once `access` has been asked what it has to be asked.
     async fn judged(&mut self) -> Result<String, GuardRefusal> {
         loop {
-            let next = self.bosh.next();
+            let next = self.bosh.step();
             for refusal in self.bosh.refusals() {
                 self.attendance.refused(PROTOCOL, refusal, false);
             }

@@ -97,11 +97,11 @@ impl Judged {
         let verdict = match verdict {
             Verdict::Join(room) => {
                 let answer = self.door.admits(&room, true).await;
-                self.guard.decided(&room, answer.as_ref().map(|()| ()).map_err(String::as_str))
+                self.guard.decided(&room, answer.as_ref().copied().map_err(String::as_str))
             }
             Verdict::May(room) => {
                 let answer = self.door.admits(&room, false).await;
-                self.guard.decided(&room, answer.as_ref().map(|()| ()).map_err(String::as_str))
+                self.guard.decided(&room, answer.as_ref().copied().map_err(String::as_str))
             }
             verdict @ (Verdict::Pass(_) | Verdict::Say(..) | Verdict::Drop(_) | Verdict::End(_)) => verdict,
         };

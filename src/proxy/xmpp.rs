@@ -230,9 +230,8 @@ impl Proxy {
         let Some(room) = &asked.room else { return Ok(()) };
         let keeps = attendance.caller().speaks == Speaks::All || matches!(attendance.caller().token, crate::gate::Brought::Grant(_));
         let before = attendance.caller().clone();
-        match attendance.ask(room, false).await {
-            Err(No::Unavailable) => return Err(No::Unavailable),
-            Ok(()) | Err(_) => {}
+        if let Err(No::Unavailable) = attendance.ask(room, false).await {
+            return Err(No::Unavailable);
         }
         let Some(session) = attendance.session() else { return Ok(()) };
         let known = before.session(room).is_some_and(|s| **s == *session);

@@ -209,7 +209,7 @@ impl Bosh {
         opening.keys.unbind(Purpose::Bosh, sid, room, &opening.ticket).map(|(id, _)| id)
     }
 
-    /// Takes one request in; [`Bosh::next`] tells what becomes of it.
+    /// Takes one request in; [`Bosh::step`] tells what becomes of it.
     pub fn take(&mut self, mut body: Body) {
         self.queue = std::mem::take(&mut body.said).into();
         self.said.clear();
@@ -217,7 +217,7 @@ impl Bosh {
     }
 
     /// What comes next of it.
-    pub fn next(&mut self) -> Next {
+    pub fn step(&mut self) -> Next {
         let Some(body) = &self.body else { return Next::End(GuardRefusal::Malformed) };
         let opens = self.sid.is_none();
         if opens && (!self.queue.is_empty() || body.restart || body.terminate) {

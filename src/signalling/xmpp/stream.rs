@@ -14,6 +14,7 @@ use super::rules::{self, Ruling, Standing};
 use super::swap::{self, Kind, Refused};
 use super::{BIND, CLIENT, CSI, MUC_USER, NICK, SASL, SM};
 use crate::access::{NAME_MAX, RoomName};
+use crate::signalling::websocket::MESSAGE_MAX;
 use crate::signalling::xml::Element;
 use crate::signalling::{GuardRefusal, News};
 
@@ -222,14 +223,18 @@ impl Stream {
         match ruling {
             Ruling::Pass => {
                 self.learn_nick(&stanza);
-                Outcome::On(stanza.to_xml(""))
+                written(&stanza).map_or_else(Outcome::End, Outcome::On)
             }
             Ruling::Ask { enters } => {
                 let Some(room) = self.opening.room.clone() else { return self.swap(refused, answer, ELSEWHERE, GuardRefusal::OtherRoom) };
                 if enters {
                     self.called(&stanza);
                 }
-                self.asked = Some(Asked::Stanza { written: stanza.to_xml(""), refused, answer });
+                let written = match written(&stanza) {
+                    Ok(written) => written,
+                    Err(refusal) => return Outcome::End(refusal),
+                };
+                self.asked = Some(Asked::Stanza { written, refused, answer });
                 Outcome::Ask { room, enters }
             }
             Ruling::Refuse(refusal) => self.swap(refused, answer, ELSEWHERE, refusal),
@@ -453,6 +458,12 @@ impl Stream {
         }
         Some(presence.with_child(x))
     }
+}
+
+/// A stanza as it goes on. Without prefixes it may be longer than it came, and then it is too long for the server.
+fn written(stanza: &Element<'_>) -> Result<String, GuardRefusal> {
+    let text = stanza.to_xml("");
+    if text.len() > MESSAGE_MAX { Err(GuardRefusal::TooLarge) } else { Ok(text) }
 }
 
 fn refusal_of(stanza: &Element<'_>) -> Refused {

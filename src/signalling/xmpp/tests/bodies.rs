@@ -19,7 +19,7 @@ fn create() -> Body {
 fn opened(name: &str, who: &str) -> (Bosh, String) {
     let mut bosh = Bosh::new(opening(name, who, true));
     bosh.take(create());
-    let Next::On(text) = bosh.next() else { panic!() };
+    let Next::On(text) = bosh.step() else { panic!() };
     let text = quoted(&text);
     assert!(
         text.contains("to=\"meet.jitsi\"") && text.contains("wait=\"60\"") && !text.contains("evil") && text.contains(":version=\"1.0\""),
@@ -33,7 +33,7 @@ fn opened(name: &str, who: &str) -> (Bosh, String) {
 
 fn say(bosh: &mut Bosh, rid: u64, sid: &str, stanzas: &str) -> Next {
     bosh.take(read(&format!("<body rid='{rid}' sid='{sid}' {NS}>{stanzas}</body>")).unwrap());
-    bosh.next()
+    bosh.step()
 }
 
 fn bound(bosh: &mut Bosh, sid: &str) {
@@ -81,14 +81,14 @@ fn a_session_opens_at_a_host_that_people_have_and_says_nothing_yet() {
         let mut bosh = Bosh::new(opening("standup", "ann", true));
         let text = format!("<body rid='10' to='meet.jitsi' {NS}/>").replace(from, to);
         bosh.take(read(&text).unwrap());
-        assert!(matches!(bosh.next(), Next::End(_)), "{text}");
+        assert!(matches!(bosh.step(), Next::End(_)), "{text}");
     }
     let mut bosh = Bosh::new(opening("standup", "ann", true));
     bosh.take(
         read(&format!("<body rid='10' to='meet.jitsi' {NS}><presence xmlns='jabber:client' to='private@conference.meet.jitsi/x'/></body>"))
             .unwrap(),
     );
-    assert_eq!(bosh.next(), Next::End(GuardRefusal::NotAllowed));
+    assert_eq!(bosh.step(), Next::End(GuardRefusal::NotAllowed));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn each_stanza_of_a_body_is_judged() {
     let two = "<presence xmlns='jabber:client' to='standup@conference.meet.jitsi/ann'/><presence xmlns='jabber:client' to='private@conference.meet.jitsi/ann'/>";
     assert_eq!(say(&mut bosh, 12, &sid, two), Next::Ask { room: room("standup"), enters: true });
     bosh.decided(None).unwrap();
-    let Next::On(text) = bosh.next() else { panic!() };
+    let Next::On(text) = bosh.step() else { panic!() };
     let text = quoted(&text);
     assert!(text.contains("sid=\"5c3b-77\"") && text.contains("standup@conference.meet.jitsi/ann") && !text.contains("private"), "{text}");
     assert_eq!(bosh.refusals(), [GuardRefusal::OtherRoom]);
@@ -131,7 +131,7 @@ fn whoever_has_to_leave_leaves_and_is_told_in_two_steps() {
     bound(&mut bosh, &sid);
     say(&mut bosh, 12, &sid, "<presence xmlns='jabber:client' to='standup@conference.meet.jitsi/ann'/>");
     bosh.decided(None).unwrap();
-    bosh.next();
+    bosh.step();
     bosh.answer(format!("<body {NS}><presence xmlns='jabber:client' from='standup@conference.meet.jitsi/ann'><x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x></presence></body>")).unwrap();
     let last = quoted(&bosh.leaving().unwrap());
     assert!(
@@ -148,7 +148,7 @@ fn a_session_that_cannot_be_bound_is_not_handed_out() {
     for answer in [CREATED.replace("sid='5c3b-77'", ""), CREATED.replace("5c3b-77", "a b"), "<html/>".to_owned(), String::new()] {
         let mut bosh = Bosh::new(opening("standup", "ann", true));
         bosh.take(create());
-        bosh.next();
+        bosh.step();
         assert!(bosh.answer(answer.clone()).is_err(), "{answer}");
     }
 }

@@ -310,3 +310,14 @@ fn an_answer_comes_once_and_to_its_own_question() {
     guard.client(r#"<presence xmlns="jabber:client"/>"#);
     assert_eq!(guard.decided(&room("standup"), Ok(())), Verdict::End(GuardRefusal::NoPermit), "the question has gone by");
 }
+
+#[test]
+fn what_would_grow_too_long_without_its_prefixes_goes_nowhere() {
+    let ns = "x".repeat(200);
+    let children: String = "<a:b/>".repeat(3_000);
+    let text = format!(
+        r#"<message to="standup@conference.meet.jitsi" type="groupchat" xmlns="jabber:client" xmlns:a="urn:{ns}">{children}</message>"#
+    );
+    assert!(text.len() < 30_000);
+    assert_eq!(inside().client(&text), Verdict::End(GuardRefusal::TooLarge));
+}
