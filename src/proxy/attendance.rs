@@ -27,6 +27,7 @@ const INSIDE: &str = "a moderator in the meeting";
 pub(super) struct Attendance {
     gate: Arc<Gate>,
     caller: Caller,
+    ticket: Ticket,
     session: Option<Arc<Session>>,
     /// Ends the stream.
     kill: Kill,
@@ -36,11 +37,17 @@ pub(super) struct Attendance {
 
 impl Attendance {
     pub(super) fn new(gate: Arc<Gate>, caller: Caller, kill: Kill) -> Self {
-        Self { gate, caller, session: None, kill, seat: None, called: None }
+        let ticket = ticket(&caller);
+        Self { gate, caller, ticket, session: None, kill, seat: None, called: None }
     }
 
     pub(super) fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// By what they are known again: by what came with the request, never by what was made for this stream.
+    pub(super) fn ticket(&self) -> &Ticket {
+        &self.ticket
     }
 
     /// The session that was made for this visitor, where they came without one for this room.
@@ -188,7 +195,7 @@ impl Door for Attendance {
 }
 
 /// By what a visitor is known again who brings an id of ours back.
-pub(super) fn ticket(caller: &Caller) -> Ticket {
+fn ticket(caller: &Caller) -> Ticket {
     let browser = caller.browser().filter(|_| caller.speaks == Speaks::All).map(|id| format!("visitor:{id}"));
     let token = match &caller.token {
         Brought::Grant(grant) => Some(format!("token:{}", grant.token.as_str())),

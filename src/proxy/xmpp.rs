@@ -14,7 +14,7 @@ use pingora::http::RequestHeader;
 use pingora::proxy::Session as Http;
 
 use super::asking::Asking;
-use super::attendance::{Attendance, ticket};
+use super::attendance::Attendance;
 use super::bosh;
 use super::bridge::{self, Incoming};
 use super::entry::Next;
@@ -95,7 +95,7 @@ impl Xmpp {
             hosts: self.jitsi()?.hosts().clone(),
             keys: keys(config),
             room: asked.room.clone(),
-            ticket: ticket(attendance.caller()),
+            ticket: attendance.ticket().clone(),
             admitted: attendance.permit().is_some(),
             token,
         })

@@ -1,14 +1,16 @@
 //! What is said on one XMPP stream, and what does it come to?
 //!
 //! The state of one session, whichever way it is carried: over a WebSocket ([`super::guard`]) or BOSH ([`super::bosh`]). It is given
-//! elements that were read strictly, and gives back what goes on, written anew.
+//! elements that were read strictly, and gives back what goes on, written anew. What the server says back is in `stream/heard.rs`.
+
+mod heard;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::binding::{Keys, Purpose, Ticket};
 use super::hosts::Hosts;
-use super::jid::{self, Jid};
+use super::jid::Jid;
 use super::place::Place;
 use super::rules::{self, Ruling, Standing};
 use super::swap::{self, Kind, Refused};
@@ -304,138 +306,6 @@ impl Stream {
             let name = crate::access::display_name(&nick.text().chars().take(NAME_MAX).collect::<String>());
             self.news.extend(name.map(News::Called));
         }
-    }
-
-    /// One element from the server: what the client gets in its place, where it gets another.
-    pub(super) fn server(&mut self, element: &Element<'_>) -> Option<Element<'static>> {
-        match (&*element.ns, &*element.name) {
-            (CLIENT, "iq") => self.server_iq(element),
-            (CLIENT, "presence") => {
-                self.server_presence(element);
-                None
-            }
-            (ns, "enabled") if SM.contains(&ns) => Some(self.enabled(element)),
-            (ns, "resumed") if SM.contains(&ns) => {
-                self.resumed();
-                None
-            }
-            (ns, "failed") if SM.contains(&ns) => {
-                self.did_not_enter();
-                None
-            }
-            _ => None,
-        }
-    }
-
-    fn server_iq(&mut self, iq: &Element<'_>) -> Option<Element<'static>> {
-        if !matches!(iq.attr("type"), Some("result" | "error")) {
-            return None;
-        }
-        if let Some(jid) = iq.child(BIND, "bind").and_then(|bind| bind.child(BIND, "jid")) {
-            self.bound = true;
-            self.address = Some(jid.text().into_owned());
-            return None;
-        }
-        let (vhost, id) = (self.vhost()?, iq.attr("id")?);
-        if iq.attr("from").is_some_and(|from| from != vhost) {
-            return None;
-        }
-        let refused = Refused::of_pong(&self.opening.keys, id)?;
-        if self.address.is_none() {
-            self.address = iq.attr("to").map(str::to_owned);
-        }
-        Some(refused.answer(iq.attr("to").or(self.address.as_deref()), &self.hosts().domain))
-    }
-
-    /// XEP-0045 section 7.2.2: status 110 marks the presence that is one's own.
-    fn server_presence(&mut self, presence: &Element<'_>) {
-        let Some(from) = presence.attr("from").and_then(Jid::parse) else { return };
-        let nothing = Element::new(MUC_USER, "x");
-        let x = presence.child(MUC_USER, "x").unwrap_or(&nothing);
-        if self.place().is_some_and(|place| place.is_lobby(&from)) && self.waiting.len() < REMEMBERED {
-            let people = x.elements().filter(|item| &*item.name == "item").filter_map(|item| item.attr("jid"));
-            self.waiting.extend(people.map(|jid| jid::bare(jid).to_owned()));
-        }
-        let status = |code: &str| x.elements().any(|s| &*s.name == "status" && s.attr("code") == Some(code));
-        let main = self.place().is_some_and(|place| place.is_room(&from));
-        let breakout = self.hosts().breakout.as_deref() == Some(&*from.host);
-        if main && presence.attr("type") == Some("error") {
-            return self.did_not_enter();
-        }
-        if !status("110") || !(main || breakout) {
-            return;
-        }
-        let room = jid::bare(&from.written()).to_owned();
-        match presence.attr("type") {
-            None => {
-                if main {
-                    self.joined = true;
-                    self.nick = from.resource.map(str::to_owned);
-                }
-                let first = self.inside.is_empty();
-                if self.inside.len() < REMEMBERED && self.inside.insert(room) && first {
-                    self.news.push(News::Inside);
-                }
-            }
-            // A new nick: the presence under it follows.
-            Some("unavailable") if status("303") => {}
-            Some("unavailable") => {
-                if main {
-                    self.nick = None;
-                    // 333: thrown out for a technical reason, which is no moderator's word (XEP-0045 section 17.5).
-                    if status("301") || (status("307") && !status("333")) {
-                        self.news.push(News::Removed { banned: status("301") });
-                    }
-                }
-                if self.inside.remove(&room) && self.inside.is_empty() {
-                    self.news.push(News::Outside);
-                }
-            }
-            Some(_) => {}
-        }
-    }
-
-    /// The id for resuming, bound; without one to bind there is no resumption.
-    fn enabled(&self, element: &Element<'_>) -> Element<'static> {
-        let Opening { keys, room, ticket, .. } = &self.opening;
-        let bound = element.attr("id").zip(room.as_ref()).and_then(|(id, room)| keys.bind(Purpose::Resume, id, '0', room, ticket));
-        let mut ours = Element::new(element.ns.clone().into_owned(), "enabled");
-        if let Some(bound) = bound {
-            ours = ours.with_attr("id", bound);
-            for name in ["resume", "max"] {
-                if let Some(value) = element.attr(name) {
-                    ours = ours.with_attr(name, value.to_owned());
-                }
-            }
-        }
-        ours
-    }
-
-    fn resumed(&mut self) {
-        self.bound = true;
-        self.joined = true;
-        let address = self.place().map(Place::address);
-        self.inside.extend(address);
-        self.news.push(News::Inside);
-    }
-
-    /// The server did not let them in, for a reason of its own (a password, a name that is taken).
-    fn did_not_enter(&mut self) {
-        if self.inside.is_empty() {
-            self.news.push(News::Outside);
-        }
-    }
-
-    /// Whether a text of the server's needs to be read at all: most are other people's presence and messages.
-    pub(super) fn concerns(&self, text: &str) -> bool {
-        let has = |what: &str| memchr::memmem::find(text.as_bytes(), what.as_bytes()).is_some();
-        if !self.bound || ["<enabled", "<resumed", "<failed"].iter().any(|name| text.starts_with(name)) {
-            return true;
-        }
-        if text.starts_with("<presence") {
-            return has("110") || has("error") || self.hosts().lobby.as_ref().is_some_and(|lobby| has(lobby));
-        }
-        text.starts_with("<iq") && has("gk1.")
     }
 
     /// What the server is told of somebody who leaves: nobody in the room has to wait for it to notice.

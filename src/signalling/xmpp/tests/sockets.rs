@@ -217,7 +217,9 @@ fn a_stream_is_resumed_by_its_own_visitor_for_its_own_room_alone() {
         let Verdict::Pass(text) = guard.decided(&room("standup"), Ok(())) else { panic!() };
         let text = quoted(&text);
         assert!(text.contains(r#"previd="GQjgVBIWsPS3""#) && text.contains(r#"h="5""#), "{text}");
-        assert_eq!(guard.server("<resumed xmlns='urn:xmpp:sm:3' previd='GQjgVBIWsPS3' h='3'/>"), Onward::AsItCame);
+        let Onward::Instead(said) = guard.server("<resumed xmlns='urn:xmpp:sm:3' previd='GQjgVBIWsPS3' h='3'/>") else { panic!() };
+        let [Said::ToClient(resumed)] = &said[..] else { panic!() };
+        assert!(quoted(resumed).contains(&format!(r#"previd="{id}""#)), "the client knows it by its own id: {resumed}");
         assert_eq!(guard.news(), [News::Inside]);
         let message = r#"<message to="standup@conference.meet.jitsi" type="groupchat" xmlns="jabber:client"><body>x</body></message>"#;
         assert!(matches!(guard.client(message), Verdict::Pass(_)));
