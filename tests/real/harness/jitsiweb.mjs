@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
+import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const file = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -28,7 +29,7 @@ export async function startJitsiWeb({ xmpp, focus }) {
     if (path.includes('/http-bind')) return onward(request, response, xmpp, '/http-bind');
     if (path.includes('/xmpp-websocket')) return onward(request, response, xmpp, '/xmpp-websocket');
     if (path.includes('/conference-request/v1')) return onward(request, response, focus, '/conference-request/v1');
-    const [body, kind] = await answer(path).catch(() => [null]);
+    const [body, kind] = await answer(posix.normalize(path)).catch(() => [null]);
     if (body === null) response.statusCode = 404;
     else response.setHeader('content-type', kinds[kind] ?? 'application/octet-stream');
     return response.end(body ?? 'not here');
@@ -103,5 +104,5 @@ async function answer(path) {
     return ['{"room_census":[{"room_name":"private@conference.localhost","participants":1}]}', 'json'];
   }
   if (/\.(js|css|json|png|ico|map|mp3|ttf|woff2?|svg|wasm)$/.test(path)) return [null];
-  return [await readFile(file('jitsi/page.html'), 'utf8').then((page) => page.replaceAll('{{room}}', name.replace(/[^\w-]/g, ''))), 'html'];
+  return [await readFile(file('jitsi/page.html'), 'utf8').then((page) => page.replaceAll('{{room}}', encodeURIComponent(name).replaceAll("'", '%27'))), 'html'];
 }

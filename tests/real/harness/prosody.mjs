@@ -65,14 +65,18 @@ VirtualHost "auth.localhost"
   authentication = "internal_hashed"
 Component "conference.localhost" "muc"
   muc_room_locking = false
+  muc_room_default_public = true
   muc_room_default_public_jids = true
   muc_tombstones = false
 Component "lobby.localhost" "muc"
   muc_room_locking = false
+  muc_room_default_public = true
 Component "breakout.localhost" "muc"
   muc_room_locking = false
+  muc_room_default_public = true
 Component "internal.auth.localhost" "muc"
   muc_room_locking = false
+  muc_room_default_public = true
 Component "focus.localhost"
   component_secret = "${componentSecret}"
 `);
