@@ -29,7 +29,7 @@ export async function startJitsiWeb({ xmpp, focus }) {
     if (path.includes('/http-bind')) return onward(request, response, xmpp, '/http-bind');
     if (path.includes('/xmpp-websocket')) return onward(request, response, xmpp, '/xmpp-websocket');
     if (path.includes('/conference-request/v1')) return onward(request, response, focus, '/conference-request/v1');
-    const [body, kind] = await answer(posix.normalize(path)).catch(() => [null]);
+    const [body, kind] = await answer(posix.normalize(path), query(request.url)).catch(() => [null]);
     if (body === null) response.statusCode = 404;
     else response.setHeader('content-type', kinds[kind] ?? 'application/octet-stream');
     return response.end(body ?? 'not here');
@@ -93,7 +93,7 @@ function head(request, path) {
   return `${text}\r\n`;
 }
 
-async function answer(path) {
+async function answer(path, asked) {
   const name = path.split('/').pop();
   if (libraries[path]) return [await readFile(libraries[path]), 'js'];
   if (path.startsWith('/libs/converse/') && !path.includes('..')) {
@@ -104,5 +104,6 @@ async function answer(path) {
     return ['{"room_census":[{"room_name":"private@conference.localhost","participants":1}]}', 'json'];
   }
   if (/\.(js|css|json|png|ico|map|mp3|ttf|woff2?|svg|wasm)$/.test(path)) return [null];
-  return [await readFile(file('jitsi/page.html'), 'utf8').then((page) => page.replaceAll('{{room}}', encodeURIComponent(name).replaceAll("'", '%27'))), 'html'];
+  const page = asked.includes('client=converse') ? 'jitsi/converse.html' : 'jitsi/page.html';
+  return [await readFile(file(page), 'utf8').then((text) => text.replaceAll('{{room}}', encodeURIComponent(name).replaceAll("'", '%27'))), 'html'];
 }

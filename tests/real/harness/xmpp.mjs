@@ -53,8 +53,9 @@ export function frame(payload, { opcode = 1, fin = true, rsv = 0, mask = randomB
 
 /** A raw WebSocket. */
 export class Wire {
-  /** Every text message that came. */
+  /** Every text message that came, and when, in milliseconds. */
   heard = [];
+  at = [];
   /** Every control frame that came: `{ opcode, payload }`. */
   controls = [];
   /** When the other side ended it, in milliseconds. */
@@ -134,8 +135,12 @@ export class Wire {
       if (rest.length < start + length) return;
       const payload = rest.subarray(start, start + length);
       const opcode = rest[0] & 0x0f;
-      if (opcode === 1) this.heard.push(payload.toString('utf8'));
-      else this.controls.push({ opcode, payload: Buffer.from(payload) });
+      if (opcode === 1) {
+        this.heard.push(payload.toString('utf8'));
+        this.at.push(Date.now());
+      } else {
+        this.controls.push({ opcode, payload: Buffer.from(payload) });
+      }
       if (opcode === 8) this.ended ||= Date.now();
       this.#rest = rest.subarray(start + length);
     }
