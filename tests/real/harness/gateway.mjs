@@ -71,7 +71,8 @@ ${rooms}
   try {
     await start();
   } catch (error) {
-    await running.stop();
+    await running?.stop();
+    await rm(directory, { recursive: true, force: true });
     throw error;
   }
 
