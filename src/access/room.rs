@@ -30,9 +30,14 @@ impl RoomName {
     /// The longest name, in bytes of UTF-8.
     pub const MAX: usize = 128;
 
-    /// Takes a name that a profile has already brought into its canonical form.
+    /// Takes a name that a profile has already brought into its canonical form: `standup`, `team meeting`, or, of a tenant,
+    /// `acme/standup`.
     ///
-    /// What no profile may let through is refused here once more: control characters, blanks, separators.
+    /// What no profile may let through is refused here once more: control characters, separators, blanks at an end or other than
+    /// U+0020, more than one `/`. A profile whose names have no blank or no tenant refuses those itself.
+    ///
+    /// # Errors
+    /// What is wrong with it.
     pub fn canonical(name: &str) -> Result<Self, NameError> {
         if name.is_empty() {
             return Err(NameError::Empty);
@@ -40,12 +45,21 @@ impl RoomName {
         if name.len() > Self::MAX {
             return Err(NameError::TooLong);
         }
-        let bad = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '/' | '\\' | '?' | '#' | '%' | '\u{feff}' | '\u{fffd}');
+        let blank = |c: char| c.is_whitespace() && c != ' ';
+        let bad = |c: char| c.is_control() || blank(c) || matches!(c, '\\' | '?' | '#' | '%' | '\u{feff}' | '\u{fffd}');
         if let Some(c) = name.chars().find(|c| bad(*c)) {
             return Err(NameError::Character(c));
         }
-        if matches!(name, "." | "..") {
-            return Err(NameError::NotCanonical);
+        for part in name.splitn(2, '/') {
+            if part.is_empty() || part.contains('/') {
+                return Err(NameError::Character('/'));
+            }
+            if part.starts_with(' ') || part.ends_with(' ') {
+                return Err(NameError::Character(' '));
+            }
+            if matches!(part, "." | "..") {
+                return Err(NameError::NotCanonical);
+            }
         }
         Ok(Self(name.into()))
     }
@@ -149,4 +163,52 @@ pub struct Reserved {
     pub reason: Arc<str>,
     /// `allow_owners`: an owner's token opens the room all the same.
     pub allow_owners: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_blank_at_a_time_and_one_tenant_at_most() {
+        for name in ["standup", "Standup", "team meeting", "a  b", "b\u{fc}ro", "acme/standup", "acme/team meeting", "a.b", "...", "a/..b"]
+        {
+            assert_eq!(RoomName::canonical(name).unwrap().as_str(), name);
+        }
+        for (name, expected) in [
+            ("", NameError::Empty),
+            (" ", NameError::Character(' ')),
+            (" a", NameError::Character(' ')),
+            ("a ", NameError::Character(' ')),
+            ("a/ b", NameError::Character(' ')),
+            ("a /b", NameError::Character(' ')),
+            ("a\tb", NameError::Character('\t')),
+            ("a\u{a0}b", NameError::Character('\u{a0}')),
+            ("a\u{2003}b", NameError::Character('\u{2003}')),
+            ("a\u{3000}b", NameError::Character('\u{3000}')),
+            ("/", NameError::Character('/')),
+            ("/a", NameError::Character('/')),
+            ("a/", NameError::Character('/')),
+            ("a//b", NameError::Character('/')),
+            ("a/b/c", NameError::Character('/')),
+            ("a/b/", NameError::Character('/')),
+            ("a\\b", NameError::Character('\\')),
+            ("a%2fb", NameError::Character('%')),
+            ("a?b", NameError::Character('?')),
+            ("a#b", NameError::Character('#')),
+            ("a\0b", NameError::Character('\0')),
+            ("a\u{feff}", NameError::Character('\u{feff}')),
+            ("a\u{fffd}", NameError::Character('\u{fffd}')),
+            (".", NameError::NotCanonical),
+            ("..", NameError::NotCanonical),
+            ("../a", NameError::NotCanonical),
+            ("a/.", NameError::NotCanonical),
+        ] {
+            assert_eq!(RoomName::canonical(name), Err(expected), "{name:?}");
+        }
+        assert!(RoomName::canonical(&"a".repeat(RoomName::MAX)).is_ok());
+        assert_eq!(RoomName::canonical(&"a".repeat(RoomName::MAX + 1)), Err(NameError::TooLong));
+    }
 }

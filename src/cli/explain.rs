@@ -15,7 +15,7 @@ use crate::config::{self, Config};
 use crate::directory::Entry;
 use crate::gate::{Brought, Caller, Judged, Moment, Whence};
 use crate::metrics::Metrics;
-use crate::profile::{Asked, Target};
+use crate::profile::{Asked, Target, XmppAsked};
 use crate::server;
 use crate::target::{self, CanonicalPath, Query};
 
@@ -101,7 +101,12 @@ impl Explain {
                     "this address names no room: whoever is admitted to some room may use it, and what is said there is judged",
                 ));
             }
-            Ok(Target::Room { room, .. }) => room,
+            Ok(Target::Room { room, .. } | Target::Xmpp(XmppAsked { room: Some(room), .. })) => room,
+            Ok(Target::Xmpp(XmppAsked { room: None, .. })) => {
+                return Ok(Finding::open(
+                    "this address names no room: it leads nowhere until one is named, and what is said there is judged",
+                ));
+            }
         };
 
         let whence = Whence { address: self.address.unwrap_or(IpAddr::from([0, 0, 0, 0])), certain: self.address.is_some() };

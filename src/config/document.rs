@@ -20,19 +20,8 @@ use super::problem::{Lines, Notes};
 use super::values::{self, what};
 
 /// Sections and keys that other versions know.
-const LATER: [&str; 11] = [
-    "[upstream.jitsi]",
-    "[[rooms.source]]",
-    "[[webhook]]",
-    "[pages]",
-    "[limits]",
-    "[api]",
-    "[[api.key]]",
-    "[oidc]",
-    "[dashboard]",
-    "[dry_run]",
-    "[dry-run]",
-];
+const LATER: [&str; 10] =
+    ["[[rooms.source]]", "[[webhook]]", "[pages]", "[limits]", "[api]", "[[api.key]]", "[oidc]", "[dashboard]", "[dry_run]", "[dry-run]"];
 
 /// One file: where things stand in it, and what is wrong with it.
 pub(super) struct Page<'a> {
@@ -232,6 +221,25 @@ impl<'a> Section<'a> {
                 None
             }
         }
+    }
+
+    /// Numbers of ports, 1 to 65535. `None` where the key is not there.
+    pub(super) fn ports(&self, key: &'static str) -> Option<Vec<u16>> {
+        let value = self.value(key)?;
+        let wrong = |at: usize| self.problem(at, format!("`{key}` is a list of ports, each a whole number from 1 to 65535: [5222, 5280]"));
+        let DeValue::Array(list) = value.get_ref() else {
+            wrong(value.span().start);
+            return None;
+        };
+        let mut ports = Vec::with_capacity(list.len());
+        for item in list.iter() {
+            match values::integer(item.get_ref()).and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0) {
+                Some(port) if ports.contains(&port) => self.problem(item.span().start, format!("`{key}`: {port} is there twice")),
+                Some(port) => ports.push(port),
+                None => wrong(item.span().start),
+            }
+        }
+        Some(ports)
     }
 
     /// A span of time within these limits.

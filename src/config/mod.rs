@@ -7,6 +7,7 @@
 mod document;
 mod file;
 mod identity;
+mod jitsi;
 mod nearest;
 mod origin;
 mod problem;
@@ -88,6 +89,7 @@ impl Config {
             (self.server.tls != running.server.tls, "server.tls"),
             (upstream(self) != upstream(running), "upstream.url"),
             (profile(self) != profile(running), "upstream.profile"),
+            (self.upstream.jitsi != running.upstream.jitsi, "upstream.jitsi"),
             (self.tokens.parameter != running.tokens.parameter, "tokens.parameter"),
             (self.tokens.header != running.tokens.header, "tokens.header"),
             (self.meeting.presence != running.meeting.presence, "meeting.presence"),
@@ -166,6 +168,43 @@ pub struct Upstream {
     pub port: u16,
     /// `profile`, with its own section.
     pub profile: Arc<Profile>,
+    /// What else `[upstream.jitsi]` says; `None` with another profile.
+    pub jitsi: Option<Arc<JitsiUpstream>>,
+}
+
+/// `[upstream.jitsi]`, as far as it says where things are and what they are told; the rest is in the profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JitsiUpstream {
+    /// `xmpp_url`: Prosody's own HTTP port; `None` where its addresses are asked for at `upstream.url`.
+    pub xmpp: Option<Address>,
+    /// `conference_request_url`: jicofo's; `None` likewise.
+    pub conference: Option<Address>,
+    /// `token`: how Jitsi's own tokens are made; `None` where it gets none.
+    pub token: Option<JitsiToken>,
+    /// `private_ports`: what browsers must not reach on the machine of `public_url`.
+    pub private_ports: Vec<u16>,
+}
+
+/// Where a part of the conferencing server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// `https://`?
+    pub tls: bool,
+    /// Host name or address, without port and brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// How a token that Prosody believes is made (`mod_auth_token`, HS256).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JitsiToken {
+    /// `app_id`: its `iss`.
+    pub app_id: String,
+    /// What signs it: one byte at least.
+    pub secret: Secret,
+    /// `audience`: its `aud`.
+    pub audience: String,
 }
 
 /// `[tokens]`.

@@ -131,14 +131,14 @@ mod tests {
 
     #[test]
     fn every_wrong_line_is_named_with_its_place() {
-        let text = "jti:good\njti:\n  everything\nbefore:soon\nroom:a/b\nbefore:1796029200000\nJTI:x\nuser:a\u{0}b\n";
+        let text = "jti:good\njti:\n  everything\nbefore:soon\nroom:a?b\nbefore:1796029200000\nJTI:x\nuser:a\u{0}b\n";
         let problems = read(text).unwrap_err();
         let form = "is not a revocation: write jti:…, user:…, room:… or before:TIME";
         let expected = [
             format!("revoked.txt:2:1: `jti:` {form}"),
             format!("revoked.txt:3:3: `everything` {form}"),
             "revoked.txt:4:1: `soon` is no time: write 2026-12-01T09:00:00Z or Unix seconds".to_owned(),
-            "revoked.txt:5:1: `room:a/b`: a room name may not contain '/'".to_owned(),
+            "revoked.txt:5:1: `room:a?b`: a room name may not contain '?'".to_owned(),
             "revoked.txt:6:1: `1796029200000` lies beyond the year 9999: Unix seconds are wanted, not milliseconds".to_owned(),
             format!("revoked.txt:7:1: `JTI:x` {form}"),
             format!("revoked.txt:8:1: `user:a\u{0}b` {form}"),

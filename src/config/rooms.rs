@@ -129,6 +129,10 @@ impl<'p> RoomReader<'p> {
     fn pattern(&self, text: &str) -> Result<Pattern, String> {
         let pattern = Pattern::new(text).map_err(|e| e.to_string())?;
         match self.profile.room_name(&pattern.sample()) {
+            // A pattern is held against names as they are kept: in other letters it would mean none, and reserve none.
+            Ok(name) if name.as_str() != pattern.sample() => {
+                Err(format!("`{text}` means no possible name: one like `{}` is kept as `{name}` here", pattern.sample()))
+            }
             Ok(_) => Ok(pattern),
             Err(e) => Err(format!("`{text}` means no possible name: {e}")),
         }

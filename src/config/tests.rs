@@ -8,6 +8,8 @@ use crate::access::{Person, Privacy, Room, RoomName, Timestamp, WaitingRoom};
 use crate::chance::SeededChance;
 use crate::directory::Directory;
 
+mod jitsi;
+
 const SECRET: &str = "Jq0v7mT2pXz9LrKd4wHcYbNs8uGfEa1iQoVx3tRy5ZB6hWkM";
 const OTHER_SECRET: &str = "x7Tn2LwQp9VbZc4RfYh8KdMs1GjUe6NaXo3BtWi5Hq0ErCvF";
 
@@ -280,6 +282,7 @@ fn all_examples_work() {
     let folder = Folder(tempfile::tempdir().unwrap());
     folder.write("token.secret", &format!("{SECRET}\n"));
     folder.write("session.secret", &format!("{OTHER_SECRET}\n"));
+    folder.write("jitsi.secret", &format!("{SECRET}\n"));
     let tomls = |folder: &Path| -> Vec<PathBuf> {
         let mut all: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
         all.retain(|p| p.extension().is_some_and(|e| e == "toml"));
@@ -301,7 +304,7 @@ fn all_examples_work() {
         seen.push(name);
     }
     seen.sort();
-    assert_eq!(seen, ["minimal.toml", "peercalls.toml", "roomgate.toml"]);
+    assert_eq!(seen, ["jitsi.toml", "minimal.toml", "peercalls.toml", "roomgate.toml"]);
 }
 
 #[test]
@@ -400,7 +403,7 @@ fn windows_line_ends_and_a_byte_order_mark_are_no_mistakes() {
     assert!(room(&folder.load(&text).unwrap().0, "a").is_some());
     assert_eq!(
         folder.load(&format!("\u{feff}{LEAST}x = 1\r\n")).unwrap_err(),
-        ["roomgate.toml:3:1: unknown key `x` in [upstream]: write generic, peercalls, profile or url"]
+        ["roomgate.toml:3:1: unknown key `x` in [upstream]: write generic, jitsi, peercalls, profile or url"]
     );
 }
 

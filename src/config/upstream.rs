@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::profile::{Generic, GenericRules, PeerCalls, Profile};
 
 use super::Upstream;
-use super::document::{Said, Section};
+use super::document::{Said, Section, one_of};
 use super::file::Desk;
 use super::origin::{Host, Origin};
 
@@ -14,6 +14,11 @@ use super::origin::{Host, Origin};
 enum Kind {
     Generic,
     PeerCalls,
+    Jitsi,
+}
+
+impl Kind {
+    const WORDS: [(&'static str, Self); 3] = [("generic", Self::Generic), ("jitsi", Self::Jitsi), ("peercalls", Self::PeerCalls)];
 }
 
 impl Desk<'_> {
@@ -22,40 +27,49 @@ impl Desk<'_> {
         if url.is_none() && section.key_at("url").is_none() {
             section.missing("url", "url = \"http://127.0.0.1:3000\", where the conferencing server listens");
         }
-        let url = url.filter(|url| not_ourselves(section, url, listen));
-        let kind = section.read("profile", |text| match text {
-            "generic" => Ok(Kind::Generic),
-            "peercalls" => Ok(Kind::PeerCalls),
-            "jitsi" => Err("the profile `jitsi` is not supported by this version: use generic or peercalls".to_owned()),
-            other => Err(format!("unknown profile `{other}`: use generic or peercalls")),
+        let url = url.filter(|url| not_ourselves(section, "url", url, listen));
+        let kind = section.read("profile", |text| {
+            let known = Kind::WORDS.map(|(word, _)| word);
+            let found = Kind::WORDS.into_iter().find(|(word, _)| *word == text).map(|(_, kind)| kind);
+            found.ok_or_else(|| format!("unknown profile `{text}`: use {}", one_of(&known)))
         });
         let stated = section.key_at("profile").is_some();
         let generic = section.section("generic", "[upstream.generic]");
         let peercalls = section.section("peercalls", "[upstream.peercalls]");
-        let profile = match kind.map(|k| k.value) {
-            None if stated => None,
-            None | Some(Kind::Generic) => {
-                no_use(&peercalls, "generic");
-                generic_profile(&generic).map(Profile::Generic)
+        let jitsi = section.section("jitsi", "[upstream.jitsi]");
+        let kind = if stated { kind.map(|k| k.value) } else { Some(Kind::Generic) };
+        let (mut profile, mut beside) = (None, None);
+        match kind {
+            // With a wrong profile, nobody knows which sections have a use.
+            None => {}
+            Some(Kind::Generic) => {
+                no_use(&[&peercalls, &jitsi], "generic");
+                profile = generic_profile(&generic).map(Profile::Generic);
+                // What is wrong in it is told already.
+                if profile.is_some() || !stated {
+                    generic.close();
+                }
             }
             Some(Kind::PeerCalls) => {
-                no_use(&generic, "peercalls");
-                Some(Profile::PeerCalls(PeerCalls::default()))
+                no_use(&[&generic, &jitsi], "peercalls");
+                peercalls.close();
+                profile = Some(Profile::PeerCalls(PeerCalls::default()));
             }
-        };
-        // With a wrong or another profile, what stands in its section is not judged twice.
-        if matches!(profile, Some(Profile::Generic(_))) || (!stated && generic.is_stated()) {
-            generic.close();
+            Some(Kind::Jitsi) => {
+                no_use(&[&generic, &peercalls], "jitsi");
+                if let Some((jitsi, more)) = self.jitsi(&jitsi, listen) {
+                    (profile, beside) = (Some(Profile::Jitsi(jitsi)), Some(Arc::new(more)));
+                }
+            }
         }
-        peercalls.close();
         section.close();
         let url = url?.value;
-        Some(Upstream { tls: url.secure, host: url.host.bare(), port: url.port(), profile: Arc::new(profile?) })
+        Some(Upstream { tls: url.secure, host: url.host.bare(), port: url.port(), profile: Arc::new(profile?), jitsi: beside })
     }
 }
 
 /// A gateway that forwards to itself would do so until it has no sockets left.
-fn not_ourselves(section: &Section<'_>, url: &Said<Origin>, listen: &[SocketAddr]) -> bool {
+pub(super) fn not_ourselves(section: &Section<'_>, key: &str, url: &Said<Origin>, listen: &[SocketAddr]) -> bool {
     let ours = listen.iter().find(|ours| {
         let same_host = match &url.value.host {
             Host::Address(a) => *a == ours.ip() || (ours.ip().is_unspecified() && a.is_loopback()),
@@ -66,19 +80,19 @@ fn not_ourselves(section: &Section<'_>, url: &Said<Origin>, listen: &[SocketAddr
     if let Some(ours) = ours {
         section.problem(
             url.at,
-            format!("`url`: {} is where roomgate itself listens ({ours}): write where the conferencing server does", url.value.text()),
+            format!("`{key}`: {} is where roomgate itself listens ({ours}): write where the conferencing server does", url.value.text()),
         );
     }
     if let Host::Address(IpAddr::V4(a)) = url.value.host
         && a.is_unspecified()
     {
-        section.problem(url.at, "`url`: 0.0.0.0 is nobody's address: write 127.0.0.1 for this machine");
+        section.problem(url.at, format!("`{key}`: 0.0.0.0 is nobody's address: write 127.0.0.1 for this machine"));
     }
     ours.is_none()
 }
 
-fn no_use(section: &Section<'_>, profile: &str) {
-    if section.is_stated() {
+fn no_use(sections: &[&Section<'_>], profile: &str) {
+    for section in sections.iter().filter(|section| section.is_stated()) {
         section.problem(section.at(), format!("this section has no use with profile = \"{profile}\""));
     }
 }

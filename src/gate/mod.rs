@@ -3,6 +3,8 @@
 //! The proxy and our own pages both ask here, and nowhere else: there is one way in.
 
 pub mod caller;
+mod jitsi;
+mod removal;
 pub mod seal;
 pub mod session;
 
@@ -26,6 +28,7 @@ use crate::store::Store;
 use crate::token::Verifier;
 
 pub use caller::{Brought, Caller, Speaks, Whence};
+pub use removal::KeepOut;
 pub use session::{CookieStyle, Cookies, SESSIONS_MAX, Session};
 
 /// All that is needed to judge, in one place. One a process.

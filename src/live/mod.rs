@@ -65,6 +65,8 @@ pub struct Participant {
     session: Id,
     visitor: Id,
     permit: Mutex<Arc<Permit>>,
+    /// How they call themselves inside, where a guard has heard it.
+    called: Mutex<Option<Arc<str>>>,
     exchanges: Mutex<HashMap<u64, Eject>>,
     /// Open exchanges that are signalling.
     signalling: AtomicUsize,
@@ -170,6 +172,7 @@ impl Live {
                 session,
                 visitor,
                 permit: Mutex::new(permit.clone()),
+                called: Mutex::default(),
                 exchanges: Mutex::default(),
                 signalling: AtomicUsize::new(0),
                 heard: AtomicI64::new(0),
@@ -286,6 +289,11 @@ impl Participant {
         self.permit.lock().clone()
     }
 
+    /// How they call themselves in the meeting, where that is known: their own word, vouched for by nobody.
+    pub fn called(&self) -> Option<Arc<str>> {
+        self.called.lock().clone()
+    }
+
     /// Ends all its exchanges, now and for good. The first reason counts; whether this was it.
     pub fn end(&self, ending: Ending) -> bool {
         let exchanges = self.exchanges.lock();
@@ -336,6 +344,11 @@ impl Seat {
     /// Whose it is.
     pub fn participant(&self) -> &Arc<Participant> {
         &self.participant
+    }
+
+    /// They call themselves so inside.
+    pub fn called(&self, name: &str) {
+        *self.participant.called.lock() = Some(name.into());
     }
 
     /// The exchange was heard of again (a message on a socket, a poll).

@@ -4,12 +4,15 @@
 //! what it answers decides what must be judged before the request goes on. It may claim no more than it checks.
 
 mod generic;
+mod jitsi;
 mod peercalls;
 
 use crate::access::{NameError, RoomName};
 use crate::target::{CanonicalPath, Query};
 
+pub use crate::signalling::xmpp::hosts::{Hosts, is_host};
 pub use generic::{Generic, GenericRules, Template, TemplateError};
+pub use jitsi::{Jitsi, JitsiRules, Onward, XmppAsked, XmppDoor};
 pub use peercalls::{BadBasePath, PeerCalls};
 
 /// What kind of resource of a room is asked for.
@@ -37,6 +40,8 @@ pub enum Target {
     Shared,
     /// The room is named later, in the messages: the profile's guard judges each of them.
     Inside,
+    /// XMPP signalling: the address only hints at the room; every stanza names it again, and is judged.
+    Xmpp(XmppAsked),
     /// Guards nothing.
     Open,
     /// Not known: refused with 404 `unknown-path`.
@@ -76,6 +81,8 @@ pub enum Profile {
     Generic(Generic),
     /// Peer Calls 3.
     PeerCalls(PeerCalls),
+    /// Jitsi Meet.
+    Jitsi(Jitsi),
 }
 
 impl Profile {
@@ -87,6 +94,7 @@ impl Profile {
         match self {
             Self::Generic(p) => p.locate(asked),
             Self::PeerCalls(p) => p.locate(asked),
+            Self::Jitsi(p) => p.locate(asked),
         }
     }
 
@@ -98,6 +106,7 @@ impl Profile {
         match self {
             Self::Generic(p) => p.room_name(text),
             Self::PeerCalls(p) => p.room_name(text),
+            Self::Jitsi(p) => p.room_name(text),
         }
     }
 
@@ -106,6 +115,7 @@ impl Profile {
         match self {
             Self::Generic(p) => p.page(room),
             Self::PeerCalls(p) => p.page(room),
+            Self::Jitsi(p) => p.page(room),
         }
     }
 
@@ -113,7 +123,8 @@ impl Profile {
     pub fn letter_case(&self) -> LetterCase {
         match self {
             Self::Generic(_) => LetterCase::Unsure,
-            Self::PeerCalls(_) => LetterCase::Distinct,
+            // Jitsi's are folded already.
+            Self::PeerCalls(_) | Self::Jitsi(_) => LetterCase::Distinct,
         }
     }
 }

@@ -108,7 +108,7 @@ mod tests {
             Ok(Target::Open) => "open".into(),
             Ok(Target::Inside) => "inside".into(),
             Ok(Target::Unknown) => "unknown".into(),
-            Ok(other @ (Target::Room { .. } | Target::Shared)) => panic!("{other:?}"),
+            Ok(other @ (Target::Room { .. } | Target::Shared | Target::Xmpp(_))) => panic!("{other:?}"),
         }
     }
 

@@ -74,10 +74,19 @@ pub async fn answer(
     send(session, response, head_only).await
 }
 
-enum Incoming {
+/// What came of reading a request's body.
+pub enum Incoming {
+    /// All of it.
     Whole(Bytes),
+    /// It is larger than allowed.
     TooLarge,
+    /// The client left, or took too long.
     Gone,
+}
+
+/// The whole body of a request, of at most `limit` bytes.
+pub async fn body(session: &mut Session, limit: usize) -> Incoming {
+    tokio::time::timeout(BODY_DEADLINE, read_body(session, limit)).await.unwrap_or(Incoming::Gone)
 }
 
 async fn read_body(session: &mut Session, limit: usize) -> Incoming {

@@ -24,6 +24,9 @@ use crate::web::refusal::{No, Scene, refusal_json, refusal_page};
 /// Where our own pages live.
 pub const OWN: &str = "/_roomgate/";
 
+/// Where Jitsi's own clients put a token into the address of their signalling (lib-jitsi-meet, `xmpp.ts`).
+const NATIVE_TOKEN: &str = "token";
+
 /// What now.
 #[derive(Debug)]
 pub enum Next {
@@ -129,6 +132,21 @@ impl Proxy {
             Ok(Target::Open | Target::Unknown) if asker.navigation && stripped.was_there() => {
                 exchange.code = "clean";
                 Next::Answer(Answer::see_other(&exchange.target))
+            }
+            Ok(Target::Xmpp(asked)) => {
+                // Mobile apps and embedded pages have no cookie; `token=` is how they bring what they have.
+                let native = match target::strip(&path, stripped.kept(), NATIVE_TOKEN) {
+                    Ok(native) => native,
+                    Err(bad) => {
+                        tracing::debug!(request = %exchange.id, reason = bad.reason(), "refused a request's target");
+                        return asker.turn_away(exchange, &No::BadRequest);
+                    }
+                };
+                let caller = visit.also(&native).caller(http.req_header(), exchange).await;
+                match caller {
+                    Ok(caller) => self.xmpp(http, &visit, &asked, native.kept(), caller, exchange).await,
+                    Err(Foreign) => visit.foreign(exchange, None),
+                }
             }
             Ok(Target::Unknown) => asker.turn_away(exchange, &No::UnknownPath),
             Ok(Target::Open) => {

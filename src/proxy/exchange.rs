@@ -10,8 +10,11 @@ use crate::metrics::Metrics;
 use crate::profile::Kind;
 use crate::target::Forward;
 
+use parking_lot::Mutex;
+
 use super::inside::Inside;
 use super::killable;
+use super::tunnel::Inspect;
 
 /// The one argument that forwarding takes. What was not admitted cannot be forwarded: there is no way to hold this.
 #[derive(Debug)]
@@ -20,7 +23,13 @@ pub enum Way {
     Permitted(Permit, Kind),
     /// To a place that the profile knows to guard nothing.
     Open(OpenPlace),
+    /// To a place where a guard judges every word, and asks `access` when a room is to be entered. With the permit, where there is one already.
+    Judged(JudgedPlace, Option<Permit>),
 }
+
+/// That a guard stands between. Only [`super::xmpp`] makes one.
+#[derive(Debug)]
+pub struct JudgedPlace(pub(super) ());
 
 /// The profile's word that a path guards nothing. Only [`super::entry`] makes one, from [`crate::profile::Target::Open`].
 #[derive(Debug)]
@@ -60,6 +69,10 @@ pub struct Exchange {
     pub tunnel: bool,
     /// Signalling whose room is named in its messages.
     pub inside: Option<Inside>,
+    /// What judges the socket that this becomes. (Behind a lock only because pingora shares what travels; nobody waits for it.)
+    pub judged: Mutex<Option<Box<dyn Inspect>>>,
+    /// Where it goes on, where that is another target than its own. May hold a token that the client never sees: not for logs.
+    pub onward: Option<String>,
     /// Counted in the access log: dropped without that, it was ended from elsewhere.
     pub counted: bool,
     /// Where it is counted.
@@ -87,6 +100,8 @@ impl Exchange {
             upgrade: false,
             tunnel: false,
             inside: None,
+            judged: Mutex::default(),
+            onward: None,
             counted: false,
             metrics,
         }

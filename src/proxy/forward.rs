@@ -52,8 +52,10 @@ pub fn request(
     style: CookieStyle,
 ) -> Result<()> {
     let way = exchange.way.as_ref().ok_or_else(|| Error::explain(pingora::ErrorType::InternalError, "no way to forward"))?;
-    if exchange.retargeted {
-        head.set_raw_path(exchange.target.as_bytes())?;
+    match &exchange.onward {
+        Some(onward) => head.set_raw_path(onward.as_bytes())?,
+        None if exchange.retargeted => head.set_raw_path(exchange.target.as_bytes())?,
+        None => {}
     }
     let dropped: Vec<HeaderName> = kept_back.among(&head.headers).cloned().collect();
     for name in dropped {
@@ -66,9 +68,14 @@ pub fn request(
     cookies(head, exchange.cookies.as_ref(), style)?;
     referer(head, &config.tokens.parameter)?;
     match way {
-        Way::Permitted(permit, _) => identity(head, permit, exchange.name.as_deref())?,
-        Way::Open(_) => {}
+        Way::Permitted(permit, _) | Way::Judged(_, Some(permit)) => identity(head, permit, exchange.name.as_deref())?,
+        Way::Open(_) | Way::Judged(_, None) => {}
     }
+    connection(head, hop)
+}
+
+/// Where the request comes from. What the client says of that is overwritten.
+pub(super) fn connection(head: &mut RequestHeader, hop: &Hop) -> Result<()> {
     head.insert_header(FOR, hop.chain.as_str())?;
     head.insert_header(PROTO, HeaderValue::from_static(hop.proto))?;
     let host = head.headers.get(header::HOST).cloned();
@@ -80,7 +87,7 @@ pub fn request(
 }
 
 /// `asked_as` is what somebody called themself when they knocked: an owner saw it and let them in under that name.
-fn identity(head: &mut RequestHeader, permit: &Permit, asked_as: Option<&str>) -> Result<()> {
+pub(super) fn identity(head: &mut RequestHeader, permit: &Permit, asked_as: Option<&str>) -> Result<()> {
     let person = permit.person();
     let encoded = |text: &str| HeaderValue::from_str(&Cow::from(utf8_percent_encode(text, READABLE))).map_err(|_| bad("identity"));
     head.insert_header(ROOM, encoded(permit.room().as_str())?)?;
@@ -195,7 +202,7 @@ pub fn response(head: &mut ResponseHeader, exchange: &Exchange) -> Result<()> {
             }
             head.append_header("Vary", COOKIE)?;
         }
-        Some(Way::Open(_)) | None => {}
+        Some(Way::Open(_) | Way::Judged(..)) | None => {}
     }
     head.remove_header(&KEEP_ALIVE);
     // What is said of the connection to the upstream is not said of this one; HTTP/2 has no such thing.

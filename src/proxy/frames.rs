@@ -14,7 +14,7 @@ use crate::chance::{Chance, NoChance};
 use crate::proxy::killable::Ending;
 use crate::proxy::tunnel::{Flow, Inspect, Side};
 use crate::signalling::websocket::{self, Event, Fault, MESSAGE_MAX, Opcode, Reader, Sender};
-use crate::signalling::{Guard, GuardRefusal, Onward, Said, Verdict};
+use crate::signalling::{Cause, Guard, GuardRefusal, News, Onward, Parting, Said, Verdict};
 
 /// The largest message that a guarded server may send, in bytes: a list of everybody, with pictures.
 pub const SERVER_MESSAGE_MAX: usize = 4 * 1024 * 1024;
@@ -22,11 +22,17 @@ pub const SERVER_MESSAGE_MAX: usize = 4 * 1024 * 1024;
 /// What a guard cannot know: who may join, and who wants to hear of refusals.
 #[async_trait]
 pub trait Door: Send {
-    /// Whether `access` admits this connection's visitor to that room, now.
-    async fn admits(&mut self, room: &RoomName) -> bool;
+    /// Whether `access` admits this connection's visitor to that room, now; `enters` where they join it by what they say.
+    ///
+    /// # Errors
+    /// Where not: the sentence that a person is told.
+    async fn admits(&mut self, room: &RoomName, enters: bool) -> Result<(), String>;
 
     /// The guard kept a message back; `ends` where the connection ends for it. For metrics and logs.
     fn refused(&mut self, protocol: &'static str, refusal: GuardRefusal, ends: bool);
+
+    /// The guard has learnt something about the person.
+    fn hears(&mut self, _news: News) {}
 }
 
 /// Lets everything pass.
@@ -66,6 +72,8 @@ pub struct Judged {
     client: Reader,
     server: Reader,
     masks: Masks,
+    /// What the guard has to say at the end, once it was asked.
+    parting: Option<Parting>,
 }
 
 impl Judged {
@@ -80,6 +88,7 @@ impl Judged {
             client: Reader::new(Sender::Client, MESSAGE_MAX),
             server: Reader::new(Sender::Server, SERVER_MESSAGE_MAX),
             masks: Masks::new(chance)?,
+            parting: None,
         })
     }
 
@@ -87,8 +96,12 @@ impl Judged {
     async fn carry_out(&mut self, verdict: Verdict, written: &mut Written) -> Result<(), Ending> {
         let verdict = match verdict {
             Verdict::Join(room) => {
-                let admitted = self.door.admits(&room).await;
-                self.guard.decided(&room, admitted)
+                let answer = self.door.admits(&room, true).await;
+                self.guard.decided(&room, answer.as_ref().map(|()| ()).map_err(String::as_str))
+            }
+            Verdict::May(room) => {
+                let answer = self.door.admits(&room, false).await;
+                self.guard.decided(&room, answer.as_ref().map(|()| ()).map_err(String::as_str))
             }
             verdict @ (Verdict::Pass(_) | Verdict::Say(..) | Verdict::Drop(_) | Verdict::End(_)) => verdict,
         };
@@ -102,9 +115,16 @@ impl Judged {
             }
             Verdict::Drop(refusal) => self.door.refused(self.guard.protocol(), refusal, false),
             Verdict::End(refusal) => return Err(self.end(refusal)),
-            Verdict::Join(_) => return Err(self.end(GuardRefusal::NoPermit)),
+            Verdict::Join(_) | Verdict::May(_) => return Err(self.end(GuardRefusal::NoPermit)),
         }
+        self.tell();
         Ok(())
+    }
+
+    fn tell(&mut self) {
+        for news in self.guard.news() {
+            self.door.hears(news);
+        }
     }
 
     fn say(&mut self, said: Said, written: &mut Written) {
@@ -183,11 +203,32 @@ impl Inspect for Judged {
                 Ok(Some(control)) => written.to_client.extend(self.masks.control(Side::Client, &control)),
             }
         };
+        self.tell();
         Flow { on: written.to_client.freeze(), back: written.to_server.freeze(), end }
     }
 
+    /// The guard's last words, and the close frame. They stand between two messages: all that is written here is whole.
     fn goodbye(&mut self, to: Side, ending: Ending, _: bool) -> Bytes {
-        self.masks.close(to, ending)
+        let parting = self.parting.get_or_insert_with(|| self.guard.parting(cause(ending), ending.reason));
+        let (said, close) = match to {
+            Side::Server => (std::mem::take(&mut parting.to_server), ending.close),
+            Side::Client => (std::mem::take(&mut parting.to_client), parting.close.unwrap_or(ending.close)),
+        };
+        let mut bytes = BytesMut::new();
+        for text in said {
+            bytes.extend(self.masks.frame(to, Opcode::Text, text.as_bytes()));
+        }
+        bytes.extend(self.masks.close(to, Ending { close, ..ending }));
+        bytes.freeze()
+    }
+}
+
+/// Whether the person has to leave (4400 and up are ours for that), the client is at fault, or neither: the gateway stops, the upstream is gone.
+const fn cause(ending: Ending) -> Cause {
+    match ending.close {
+        4400..=4499 => Cause::Right,
+        1001 | 1014 => Cause::Elsewhere,
+        _ => Cause::Fault,
     }
 }
 

@@ -35,7 +35,7 @@ impl Signalling {
     /// For this kind of server.
     pub fn of(profile: &Profile) -> Self {
         match profile {
-            Profile::Generic(_) => Self(None),
+            Profile::Generic(_) | Profile::Jitsi(_) => Self(None),
             Profile::PeerCalls(_) => Self(Some(PeerCallsSignalling::new(Limits::default()))),
         }
     }

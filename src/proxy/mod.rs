@@ -9,9 +9,14 @@
 //! | [`forward`] | what goes to the conferencing server, and comes back |
 //! | [`socket`] | what becomes of an upgrade: tunnel, guard, end |
 //! | [`frames`] | how bytes become messages for a guard, and bytes again |
+//! | `xmpp`, `bosh`, `attendance` | how Jitsi's signalling comes in, over WebSocket and over HTTP, and what its visitor may |
+//! | [`asking`] | how the server is asked by ourselves, not by passing a request on |
 //! | [`inside`] | how signalling is judged whose room is named in its messages |
 //! | [`bridge`], [`killable`], [`guarded`], [`tunnel`], [`tls`], [`listen`] | pingora's edges; they know no room and no token |
 
+pub mod asking;
+mod attendance;
+mod bosh;
 pub mod bridge;
 pub mod entry;
 pub mod exchange;
@@ -26,6 +31,7 @@ pub mod socket;
 pub mod tls;
 pub mod tunnel;
 pub mod visit;
+mod xmpp;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,6 +67,8 @@ pub struct Proxy {
     upstream: Upstream,
     connector: TransportConnector,
     inside: inside::Signalling,
+    /// Jitsi's XMPP server, where that is the server.
+    xmpp: Option<Arc<xmpp::Xmpp>>,
     hosts: Hosts,
     kept_back: KeptBack,
     chance: Arc<dyn Chance>,
@@ -78,9 +86,10 @@ impl Proxy {
         let identity = config.identity.iter().flat_map(|i| [&i.user, &i.email, &i.groups]).flatten().map(String::as_str);
         let kept_back = KeptBack::new(identity);
         let chance = gate.chance_shared();
+        let xmpp = xmpp::Xmpp::of(&gate, &upstream).map(Arc::new);
         drop(config);
         let connector = TransportConnector::new(None);
-        Self { gate, pages, upstream, connector, inside, hosts, kept_back, chance, prefix, count: AtomicU64::new(0) }
+        Self { gate, pages, upstream, connector, inside, xmpp, hosts, kept_back, chance, prefix, count: AtomicU64::new(0) }
     }
 
     fn next_id(&self) -> String {
@@ -89,7 +98,10 @@ impl Proxy {
 
     async fn upstream_peer_of(&self, exchange: &Exchange) -> Result<Box<HttpPeer>> {
         let way = exchange.way.as_ref().ok_or_else(|| Error::explain(ErrorType::InternalError, "no way to forward"))?;
-        self.upstream.peer(way).await
+        match (way, &self.xmpp) {
+            (Way::Judged(..), Some(xmpp)) => xmpp.signalling().peer(way).await,
+            (Way::Judged(..) | Way::Permitted(..) | Way::Open(_), _) => self.upstream.peer(way).await,
+        }
     }
 
     fn hop(&self, session: &Session, exchange: &Exchange) -> Hop {
@@ -169,7 +181,7 @@ impl ProxyHttp for Proxy {
     }
 
     async fn proxy_upstream_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
-        if exchange.upgrade && matches!(exchange.way, Some(Way::Permitted(..))) {
+        if exchange.upgrade && exchange.way.is_some() {
             self.socket(session, exchange).await?;
             return Ok(false);
         }

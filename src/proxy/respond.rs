@@ -37,6 +37,18 @@ impl Answer {
         Self { status, headers, body: Bytes::from_static(body.as_bytes()) }
     }
 
+    /// Nothing but a status.
+    pub fn empty(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    /// A text of this type.
+    pub fn text(status: StatusCode, content_type: &'static str, text: String) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Self { status, headers, body: text.into() }
+    }
+
     /// Changes its status: for the few that no refusal has (405, 421, 431).
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;

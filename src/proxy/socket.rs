@@ -33,9 +33,10 @@ impl Proxy {
         forward::request(&mut request, exchange, &hop, &self.kept_back, &self.gate.config(), self.gate.cookies().style())?;
         let set: Vec<(HeaderName, HeaderValue)> =
             exchange.set_cookies.iter().filter_map(|line| Some((header::SET_COOKIE, HeaderValue::from_str(line).ok()?))).collect();
-        let inspect = match exchange.inside.take() {
-            None => Unjudged::new(&*self.chance).ok().map(|raw| Box::new(raw) as Box<dyn Inspect>),
-            Some(inside) => self.guard(inside, exchange),
+        let inspect = match (exchange.judged.get_mut().take(), exchange.inside.take()) {
+            (Some(judged), _) => Some(judged),
+            (None, None) => Unjudged::new(&*self.chance).ok().map(|raw| Box::new(raw) as Box<dyn Inspect>),
+            (None, Some(inside)) => self.guard(inside, exchange),
         };
         let Some(mut inspect) = inspect else {
             self.sorry(session, exchange, 400).await;
@@ -135,22 +136,24 @@ impl Drop for Joining {
 
 #[async_trait]
 impl Door for Joining {
-    async fn admits(&mut self, room: &RoomName) -> bool {
+    async fn admits(&mut self, room: &RoomName, _: bool) -> Result<(), String> {
+        // Peer Calls tells nobody why.
+        let no = || Err(String::new());
         let Ok(judged) = self.gate.judge(&self.caller, room, Moment::Staying).await else {
-            return false;
+            return no();
         };
         let now = self.gate.clock().now();
         self.gate.metrics().decided(&judged.outcome.decision, std::time::Duration::ZERO);
         let (Decision::Admit(permit), Some(session)) = (&judged.outcome.decision, judged.session.as_deref()) else {
-            return false;
+            return no();
         };
         let max = judged.entry.room.as_ref().and_then(|r| r.max_participants);
         match seat(&self.gate, &self.kill, session, permit, (Kind::Signalling, max), now) {
             Ok(seat) => {
                 self.seat = Some(seat);
-                true
+                Ok(())
             }
-            Err(_) => false,
+            Err(_) => no(),
         }
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Visit<'a> {
     peer: IpAddr,
     pub(super) upgrade: bool,
     pub(super) stripped: &'a Stripped<'a>,
+    /// What stands in the server's own token parameter.
+    also: Option<&'a Stripped<'a>>,
     /// Engine.IO clients put a number of their own into a parameter that is named like ours.
     busts_caches: bool,
 }
@@ -47,13 +49,30 @@ impl Visit<'_> {
         upgrade: bool,
         stripped: &'a Stripped<'a>,
     ) -> Visit<'a> {
-        Visit { gate, config, asker, peer, upgrade, stripped, busts_caches: false }
+        Visit { gate, config, asker, peer, upgrade, stripped, also: None, busts_caches: false }
     }
 
     /// From now on what only keeps caches from answering is no token.
     pub(super) fn busting(&mut self) -> &Self {
         self.busts_caches = true;
         self
+    }
+
+    /// From now on a token in the server's own parameter counts as well.
+    pub(super) fn also<'n>(&self, native: &'n Stripped<'n>) -> Visit<'n>
+    where
+        Self: 'n,
+    {
+        Visit {
+            gate: self.gate,
+            config: self.config,
+            asker: self.asker,
+            peer: self.peer,
+            upgrade: self.upgrade,
+            stripped: self.stripped,
+            also: Some(native),
+            busts_caches: self.busts_caches,
+        }
     }
 
     /// Who calls.
@@ -82,8 +101,16 @@ impl Visit<'_> {
             target::Brought::One(token) => Some(token),
             target::Brought::Nothing => None,
         };
+        let native = match self.also.map(Stripped::token) {
+            Some(target::Brought::Several) => {
+                caller.token = Brought::Bad(TokenFault::Ambiguous);
+                return Ok(caller);
+            }
+            Some(target::Brought::One(token)) => Some(token),
+            Some(target::Brought::Nothing) | None => None,
+        };
         let in_header = bearers(&head.headers).filter(|_| exchange.took_authorization);
-        caller.token = self.gate.read_tokens(in_query.into_iter().chain(in_header)).await;
+        caller.token = self.gate.read_tokens(in_query.into_iter().chain(native).chain(in_header)).await;
         Ok(caller)
     }
 

@@ -12,14 +12,15 @@
 //! plain HTTP (the POST bodies of a polling transport) is judged by the same rules, through a type of its own beside the
 //! guard ([`peercalls::Polling`]).
 //!
-//! A protocol like XMPP over WebSocket (RFC 7395: one stanza, one text message) fits in thus: it answers a refused stanza with an
-//! error to the client and says several things at once by [`Verdict::Say`], and changes or holds back what the server says by
-//! [`Onward::Instead`]. Its HTTP form (BOSH) is a second door to the same state, like polling here.
+//! [`xmpp`] judges Jitsi's stanzas, over WebSocket (RFC 7395: one stanza, one text message) and over BOSH, a second door to the same state;
+//! [`xml`] reads them to one reading each and writes them anew, as [`socketio`] does with JSON.
 
 pub mod engineio;
 pub mod peercalls;
 pub mod socketio;
 pub mod websocket;
+pub mod xml;
+pub mod xmpp;
 
 use std::fmt;
 
@@ -36,6 +37,8 @@ pub enum Verdict {
     Drop(GuardRefusal),
     /// It joins this room: the caller asks `access`, then tells the guard ([`Guard::decided`]), and gives it nothing else meanwhile.
     Join(RoomName),
+    /// It concerns this room and does not join it: the caller asks `access` likewise.
+    May(RoomName),
     /// The connection ends: what came can be no honest client's.
     End(GuardRefusal),
 }
@@ -125,9 +128,59 @@ pub trait Guard: Send {
     /// A whole text message from the server, before the client gets it.
     fn server(&mut self, text: &str) -> Onward;
 
-    /// The answer to [`Verdict::Join`]: whether `access` admits to that room. Gives the verdict on the message itself.
-    fn decided(&mut self, room: &RoomName, admitted: bool) -> Verdict;
+    /// The answer to [`Verdict::Join`] or [`Verdict::May`]: whether `access` admits to that room, and where not, the sentence that a
+    /// person is told. Gives the verdict on the message itself.
+    fn decided(&mut self, room: &RoomName, answer: Result<(), &str>) -> Verdict;
 
     /// The room that this connection is in, once it is.
     fn room(&self) -> Option<RoomName>;
+
+    /// What the messages since this was last asked tell of its person.
+    fn news(&mut self) -> Vec<News> {
+        Vec::new()
+    }
+
+    /// What is said to both sides before the connection is closed, whole messages each, in the protocol's own way of leaving. `reason` is the
+    /// ending's stable code.
+    fn parting(&mut self, _cause: Cause, _reason: &'static str) -> Parting {
+        Parting::default()
+    }
+}
+
+/// What a guard learns about the person behind a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// How they call themselves; clean for display.
+    Called(String),
+    /// They are in the room: the server says so.
+    Inside,
+    /// They are no longer, or did not get in.
+    Outside,
+    /// Somebody inside who may do so removed them.
+    Removed {
+        /// And banned them.
+        banned: bool,
+    },
+}
+
+/// Why a connection ends from our side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its person's right to be there has ended.
+    Right,
+    /// Its client said what no honest client says.
+    Fault,
+    /// For a reason that has nothing to do with it: it may be taken up again elsewhere.
+    Elsewhere,
+}
+
+/// The last words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parting {
+    /// To the conferencing server.
+    pub to_server: Vec<String>,
+    /// To the client.
+    pub to_client: Vec<String>,
+    /// The close code of this protocol (RFC 6455 section 7.4); `None`: ours.
+    pub close: Option<u16>,
 }

@@ -5,7 +5,8 @@
 use super::words::{ENGLISH, Note};
 use super::{Owner, Web};
 use crate::access::{Answer, Bar, Id};
-use crate::store::{AnswerError, Barred};
+use crate::gate::KeepOut;
+use crate::store::AnswerError;
 
 /// Why an order came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,35 +56,15 @@ pub(super) async fn answer(web: &Web, owner: &Owner, id: Id, answer: Answer, see
 }
 
 /// Keeps out somebody who is inside. `false` where nobody of that session is.
-///
-/// They are known again by their browser, by their user id, and by their token, unless somebody else inside came with the same one: a
-/// link that was given to a whole class is nobody's in particular.
 pub(super) async fn keep_out(web: &Web, owner: &Owner, session: Id, kind: Bar, lasting: bool) -> Result<bool, Failure> {
-    let (room, now) = (&owner.judged.entry.name, web.gate.clock().now());
+    let room = &owner.judged.entry.name;
     let Some(participant) = web.gate.live().participant(session).filter(|p| p.permit().room() == room) else {
         return Ok(false);
     };
-    let permit = participant.permit();
-    let token = permit.token().filter(|token| {
-        let others = web.gate.live().participants(Some(room));
-        !others.iter().any(|o| o.visitor() != participant.visitor() && o.permit().token() == Some(*token))
-    });
     let name = super::people::inside(web, owner).into_iter().find(|i| i.id == session.to_string()).map(|i| i.name);
-    let barred = Barred {
-        id: web.gate.chance().id().map_err(|_| Failure::Store)?,
-        room: room.clone(),
-        kind,
-        visitor: Some(participant.visitor()),
-        user: permit.users().next().map(str::to_owned),
-        token: token.cloned(),
-        session: Some(session),
-        name: name.unwrap_or_else(|| ENGLISH.door.nameless.to_owned()).into(),
-        by: owner.called().into(),
-        at: now,
-        lasting,
-    };
-    web.gate.store().bar(barred).await.map_err(|error| failed(&error))?;
-    tracing::info!(%room, %session, ?kind, lasting, "kept somebody out");
+    let name = name.unwrap_or_else(|| ENGLISH.door.nameless.to_owned());
+    let order = KeepOut { kind, lasting, name: &name, by: owner.called() };
+    web.gate.keep_out(&participant, &order).await.map_err(|error| failed(&error))?;
     Ok(true)
 }
 

@@ -82,7 +82,8 @@ pub(super) fn inside(web: &Web, owner: &Owner) -> Vec<Inside> {
         let permit = participant.permit();
         let person = permit.person();
         let knocked = facts.knock(room, participant.visitor());
-        let name = person.name.as_deref().or(knocked.as_ref().map(|k| &*k.name)).or(person.email.as_deref());
+        let called = participant.called();
+        let name = person.name.as_deref().or(knocked.as_ref().map(|k| &*k.name)).or(called.as_deref()).or(person.email.as_deref());
         Inside {
             id: participant.session().to_string(),
             name: name.and_then(crate::access::display_name).unwrap_or_else(|| ENGLISH.door.nameless.to_owned()),

@@ -329,6 +329,11 @@ fn reason(no: &No) -> Option<&str> {
     }
 }
 
+/// The same as one sentence or two, for protocols that have a place for a text.
+pub fn sentence(no: &No, hide: bool, token: Option<TokenFault>) -> String {
+    message(&no.clone().shown(hide), token)
+}
+
 /// The same in one line: what happened, and what to do next.
 fn message(no: &No, token: Option<TokenFault>) -> String {
     let said = ENGLISH.no(no);

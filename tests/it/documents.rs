@@ -129,7 +129,11 @@ fn every_series_stands_in_the_table_and_the_table_tells_of_no_other() {
 /// A configuration that works, and a section with a key that nobody knows: the answer names all that are known.
 fn known_keys(section: &str) -> BTreeSet<String> {
     let folder = TempDir::new().unwrap();
-    let upstream = if section.starts_with("[upstream]") { "" } else { "[upstream]\nurl = \"http://127.0.0.1:3000\"\n" };
+    let upstream = match section {
+        "[upstream]" => "",
+        _ if section.starts_with("[upstream.jitsi") => "[upstream]\nurl = \"http://127.0.0.1:3000\"\nprofile = \"jitsi\"\n",
+        _ => "[upstream]\nurl = \"http://127.0.0.1:3000\"\n",
+    };
     let path = folder.path().join("roomgate.toml");
     std::fs::write(&path, format!("{upstream}{section}\nzzzzzzzz = 1\n")).unwrap();
     let problems = Config::load(&path, &SystemChance).unwrap_err();

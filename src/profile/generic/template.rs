@@ -48,7 +48,7 @@ impl std::error::Error for TemplateError {}
 const ROOM: &str = "{room}";
 
 impl Template {
-    pub(super) fn parse(key: &'static str, text: &str) -> Result<Self, TemplateError> {
+    pub(in crate::profile) fn parse(key: &'static str, text: &str) -> Result<Self, TemplateError> {
         let wrong = |problem: &str| TemplateError { key, template: text.to_owned(), problem: problem.to_owned() };
         let (path, query) = text.split_once('?').map_or((text, None), |(path, query)| (path, Some(query)));
         // The braces are ours; everything else must be a path as a browser sends it.
@@ -107,7 +107,7 @@ impl Template {
     }
 
     /// Whether it is this path, or, for an address that ends in `/` and is more than `/`, one below.
-    pub(super) fn guards(&self, path: &CanonicalPath<'_>) -> bool {
+    pub(in crate::profile) fn guards(&self, path: &CanonicalPath<'_>) -> bool {
         self.is(path) || (self.slash && !self.parts.is_empty() && self.leads_to(path) && self.length_of(path) == Ordering::Greater)
     }
 

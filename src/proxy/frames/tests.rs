@@ -34,8 +34,8 @@ impl Guard for Told {
         }
     }
 
-    fn decided(&mut self, room: &RoomName, admitted: bool) -> Verdict {
-        match (room.as_str(), admitted) {
+    fn decided(&mut self, room: &RoomName, answer: Result<(), &str>) -> Verdict {
+        match (room.as_str(), answer.is_ok()) {
             ("again", _) => Verdict::Join(room.clone()),
             (_, true) => Verdict::Pass(format!("joined {}", room.as_str())),
             (_, false) => Verdict::Drop(GuardRefusal::NoPermit),
@@ -52,8 +52,8 @@ struct OpenTo(Arc<Mutex<Vec<(GuardRefusal, bool)>>>);
 
 #[async_trait]
 impl Door for OpenTo {
-    async fn admits(&mut self, room: &RoomName) -> bool {
-        room.as_str() == "standup"
+    async fn admits(&mut self, room: &RoomName, _: bool) -> Result<(), String> {
+        if room.as_str() == "standup" { Ok(()) } else { Err("no".to_owned()) }
     }
 
     fn refused(&mut self, protocol: &'static str, refusal: GuardRefusal, ends: bool) {

@@ -36,6 +36,8 @@ const NOT_PASSED_ON: [HeaderName; 8] = [
     header::SEC_WEBSOCKET_EXTENSIONS,
 ];
 const NOT_PASSED_ON_EITHER: [&str; 2] = ["keep-alive", "proxy-connection"];
+/// A server that lets every site in says so of itself (Prosody: `Access-Control-Allow-Origin: *`); who may ask here is ours to say.
+const CORS: &str = "access-control-";
 
 /// A handshake that is ready to be sent.
 pub(super) struct Handshake {
@@ -215,7 +217,7 @@ fn passed_on(head: &Head) -> Result<ResponseHeader, Failure> {
         let of_the_connection = NOT_PASSED_ON.contains(name)
             || NOT_PASSED_ON_EITHER.contains(&name.as_str())
             || nominated.iter().any(|n| n.eq_ignore_ascii_case(name.as_str()));
-        if !of_the_connection {
+        if !of_the_connection && !name.as_str().starts_with(CORS) {
             answer.append_header(name.clone(), value.clone()).map_err(|_| Failure::Answer("too many headers"))?;
         }
     }

@@ -123,7 +123,8 @@ impl Guard for PeerCallsGuard {
         Onward::AsItCame
     }
 
-    fn decided(&mut self, room: &RoomName, admitted: bool) -> Verdict {
+    fn decided(&mut self, room: &RoomName, answer: Result<(), &str>) -> Verdict {
+        let admitted = answer.is_ok();
         if self.stage == Stage::Moving {
             if !admitted || self.room().as_ref() != Some(room) {
                 return Verdict::End(GuardRefusal::NoPermit);

@@ -78,7 +78,7 @@ impl Stage {
 /// Says `ready`, and where `access` is asked, it admits.
 fn join(guard: &mut PeerCallsGuard, place: &str, user: &str) -> Verdict {
     match guard.client(&ready(place, user)) {
-        Verdict::Join(room) => guard.decided(&room, true),
+        Verdict::Join(room) => guard.decided(&room, Ok(())),
         other => other,
     }
 }
@@ -268,27 +268,27 @@ fn a_join_waits_for_the_answer_to_the_question_that_was_asked() {
     let mut ann = stage.socket(1, 1);
     let asks = |ann: &mut PeerCallsGuard| assert_eq!(ann.client(&ready("lab", "ann")), Verdict::Join(room("lab")));
 
-    assert_eq!(ann.decided(&room("lab"), true), Verdict::Drop(NoPermit), "nothing was asked");
+    assert_eq!(ann.decided(&room("lab"), Ok(())), Verdict::Drop(NoPermit), "nothing was asked");
     asks(&mut ann);
-    assert_eq!(ann.decided(&room("lab"), false), Verdict::Drop(NoPermit));
-    assert_eq!(ann.decided(&room("lab"), true), Verdict::Drop(NoPermit), "the question was answered already");
+    assert_eq!(ann.decided(&room("lab"), Err("no")), Verdict::Drop(NoPermit));
+    assert_eq!(ann.decided(&room("lab"), Ok(())), Verdict::Drop(NoPermit), "the question was answered already");
     asks(&mut ann);
-    assert_eq!(ann.decided(&room("attic"), true), Verdict::Drop(NoPermit), "another room was asked for");
+    assert_eq!(ann.decided(&room("attic"), Ok(())), Verdict::Drop(NoPermit), "another room was asked for");
     asks(&mut ann);
     assert_eq!(ann.client("2"), Verdict::Pass("2".into()));
-    assert_eq!(ann.decided(&room("lab"), true), Verdict::Drop(NoPermit), "the answer came too late");
+    assert_eq!(ann.decided(&room("lab"), Ok(())), Verdict::Drop(NoPermit), "the answer came too late");
     asks(&mut ann);
     assert_eq!(ann.client(&signal("ann")), Verdict::Drop(NotJoined));
     assert_eq!(ann.room(), None);
 
     asks(&mut ann);
-    assert_eq!(ann.decided(&room("lab"), true), Verdict::Pass(ready("lab", "ann")));
+    assert_eq!(ann.decided(&room("lab"), Ok(())), Verdict::Pass(ready("lab", "ann")));
     // The same page says it again: asked again, since the answer may be another by now.
     asks(&mut ann);
-    assert_eq!(ann.decided(&room("lab"), false), Verdict::Drop(NoPermit));
+    assert_eq!(ann.decided(&room("lab"), Err("no")), Verdict::Drop(NoPermit));
     assert_eq!(ann.room(), Some(room("lab")));
     asks(&mut ann);
-    assert_eq!(ann.decided(&room("lab"), true), Verdict::Pass(ready("lab", "ann")));
+    assert_eq!(ann.decided(&room("lab"), Ok(())), Verdict::Pass(ready("lab", "ann")));
     assert!(stage.is_sound());
 }
 
@@ -328,8 +328,8 @@ fn of_two_who_ask_for_one_name_at_once_only_one_gets_it() {
     let (mut ann, mut eve) = (stage.socket(1, 1), stage.socket(2, 2));
     assert_eq!(ann.client(&ready("lab", "x")), Verdict::Join(room("lab")));
     assert_eq!(eve.client(&ready("lab", "x")), Verdict::Join(room("lab")));
-    assert_eq!(eve.decided(&room("lab"), true), Verdict::Pass(ready("lab", "x")));
-    assert_eq!(ann.decided(&room("lab"), true), Verdict::Drop(TakenName));
+    assert_eq!(eve.decided(&room("lab"), Ok(())), Verdict::Pass(ready("lab", "x")));
+    assert_eq!(ann.decided(&room("lab"), Ok(())), Verdict::Drop(TakenName));
 }
 
 #[test]
@@ -360,7 +360,7 @@ fn no_room_and_no_user_is_called_like_somebodys_socket() {
     assert_eq!(eve.client(&ready(sid(9).as_str(), "eve")), Verdict::Join(room(sid(9).as_str())), "nobody's");
     // Somebody may have come by that name while access was asked.
     let _late = stage.socket(5, 9);
-    assert_eq!(eve.decided(&room(sid(9).as_str()), true), Verdict::Drop(NotAllowed));
+    assert_eq!(eve.decided(&room(sid(9).as_str()), Ok(())), Verdict::Drop(NotAllowed));
 }
 
 #[test]
@@ -425,7 +425,7 @@ fn a_join_by_polling_holds_after_the_upgrade() {
     let mut guard = stage.0.websocket(Some(&sid(1)), visitor(1), at(0)).unwrap();
     guard.client("2probe");
     assert_eq!(guard.client("5"), Verdict::Join(room("lab")), "it was let in by the right to any room: here it needs this one");
-    assert_eq!(guard.decided(&room("lab"), true), Verdict::Pass("5".into()));
+    assert_eq!(guard.decided(&room("lab"), Ok(())), Verdict::Pass("5".into()));
     assert_eq!(guard.room(), Some(room("lab")));
     assert_eq!(guard.client(&ready("attic", "ann")), Verdict::Drop(OtherRoom));
     assert_eq!(guard.client(&signal("ann")), Verdict::Pass(signal("ann")));
@@ -446,7 +446,7 @@ fn an_upgrade_into_a_room_without_the_right_to_it_ends() {
         guard.client("2probe");
         assert_eq!(guard.client("5"), Verdict::Join(room("lab")));
         let answer = match asks {
-            Some((room, admitted)) => guard.decided(&room, admitted),
+            Some((room, admitted)) => guard.decided(&room, if admitted { Ok(()) } else { Err("no") }),
             None => guard.client("2"),
         };
         assert_eq!(answer, Verdict::End(verdict));
@@ -710,7 +710,7 @@ proptest! {
                     if let Verdict::Join(asked) = &verdict {
                         let asked = asked.clone();
                         prop_assert_eq!(asked.as_str(), ROOMS[r]);
-                        verdict = guard.decided(&asked, yes);
+                        verdict = guard.decided(&asked, if yes { Ok(()) } else { Err("no") });
                         prop_assert!(yes || verdict == Verdict::Drop(NoPermit));
                     }
                     if let Verdict::Pass(text) = verdict {
@@ -746,7 +746,7 @@ proptest! {
         let _bob = stage.inside(2, 2, "lab", "bob");
         let mut ann = stage.inside(1, 1, "lab", "ann");
         let verdict = |ann: &mut PeerCallsGuard, text: &str| match ann.client(text) {
-            Verdict::Join(room) => ann.decided(&room, true),
+            Verdict::Join(room) => ann.decided(&room, Ok(())),
             other => other,
         };
         if let Verdict::Pass(passed) = verdict(&mut ann, &text) {

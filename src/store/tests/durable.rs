@@ -118,7 +118,7 @@ fn a_row_that_we_did_not_write_is_told_with_its_place_and_never_a_panic() {
         (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', -1, 'waiting', 0, NULL, NULL)"), "table `knocks`, row 1: `version`"),
         (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', 99999999999, 'waiting', 0, NULL, NULL)"), "row 1: `version`"),
         (
-            format!("INSERT INTO knocks VALUES ('a/b', {id}, {id}, 'Ann', 1, 'waiting', 0, NULL, NULL)"),
+            format!("INSERT INTO knocks VALUES ('a/b/c', {id}, {id}, 'Ann', 1, 'waiting', 0, NULL, NULL)"),
             "`room`: a room name may not contain '/'",
         ),
         (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, CAST(x'ff' AS TEXT), 1, 'waiting', 0, NULL, NULL)"), "row 1: `name`"),

@@ -45,6 +45,7 @@ pub(super) fn told(outcome: &Result<(Target, String), &'static str>) -> String {
         Ok((Target::Open, _)) => "open".to_owned(),
         Ok((Target::Shared, _)) => "shared".to_owned(),
         Ok((Target::Inside, _)) => "inside".to_owned(),
+        Ok((Target::Xmpp(_), _)) => "xmpp".to_owned(),
         Ok((Target::Room { room, kind }, _)) => {
             let kind = match kind {
                 Kind::Page => "page",

@@ -1,0 +1,198 @@
+//! May this stream's visitor be in the room, and are they?
+//!
+//! One for each XMPP session, over WebSocket or BOSH. It asks `access` when the guard wants to know, and keeps the visitor's seat on the list of
+//! those inside: as one who only has a connection while they have not entered, as one who takes part once they have.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::frames::Door;
+use super::killable::Kill;
+use super::visit::seat;
+use crate::access::{Bar, Decision, Permit, RoomName};
+use crate::config::Config;
+use crate::gate::{Brought, Caller, Gate, Judged, KeepOut, Moment, Session, Speaks};
+use crate::live::Seat;
+use crate::profile::Kind;
+use crate::signalling::xmpp::Ticket;
+use crate::signalling::{GuardRefusal, News};
+use crate::web::refusal::{self, No};
+
+/// Who decided, where a moderator did so inside the meeting.
+const INSIDE: &str = "a moderator in the meeting";
+
+/// One stream's visitor, before `access`.
+pub(super) struct Attendance {
+    gate: Arc<Gate>,
+    caller: Caller,
+    session: Option<Arc<Session>>,
+    /// Ends the stream.
+    kill: Kill,
+    seat: Option<Seat>,
+    called: Option<String>,
+}
+
+impl Attendance {
+    pub(super) fn new(gate: Arc<Gate>, caller: Caller, kill: Kill) -> Self {
+        Self { gate, caller, session: None, kill, seat: None, called: None }
+    }
+
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The session that was made for this visitor, where they came without one for this room.
+    pub(super) fn session(&self) -> Option<&Session> {
+        self.session.as_deref()
+    }
+
+    /// The right by which the visitor has their seat.
+    pub(super) fn permit(&self) -> Option<Arc<Permit>> {
+        self.seat.as_ref().map(|seat| seat.participant().permit())
+    }
+
+    /// Asks `access` now, and takes the seat that follows.
+    ///
+    /// # Errors
+    /// Where it says no: why. Then there is no seat any more.
+    pub(super) async fn ask(&mut self, room: &RoomName, enters: bool) -> Result<(), No> {
+        let answered = self.judge(room, enters).await;
+        if answered.is_err() {
+            self.leave();
+        }
+        answered
+    }
+
+    async fn judge(&mut self, room: &RoomName, enters: bool) -> Result<(), No> {
+        let Ok(judged) = self.gate.judge(&self.caller, room, Moment::Staying).await else {
+            return Err(No::Unavailable);
+        };
+        self.gate.metrics().decided(&judged.outcome.decision, Duration::ZERO);
+        let Decision::Admit(permit) = &judged.outcome.decision else {
+            return Err(No::of(&judged.outcome.decision).unwrap_or(No::Unavailable));
+        };
+        let now = self.gate.clock().now();
+        let session = self.session_of(&judged).ok_or(No::Unavailable)?;
+        if !enters && self.seat.is_some() {
+            return Ok(());
+        }
+        let (kind, max) =
+            (if enters { Kind::Signalling } else { Kind::Asset }, judged.entry.room.as_ref().and_then(|r| r.max_participants));
+        let seat = seat(&self.gate, &self.kill, &session, permit, (kind, max), now)?;
+        if let Some(name) = &self.called {
+            seat.called(name);
+        }
+        self.session = Some(session);
+        self.seat = Some(seat);
+        Ok(())
+    }
+
+    /// The visitor's session for this room. Somebody who came without one has it for this stream: their next question is asked as the same person.
+    fn session_of(&mut self, judged: &Judged) -> Option<Arc<Session>> {
+        let now = self.gate.clock().now();
+        let session = match self.gate.session_for(&self.caller, judged, now).ok()? {
+            Some(new) => Arc::new(new),
+            None => judged.session.clone()?,
+        };
+        if self.caller.speaks == Speaks::TokenOnly {
+            // Nothing else that came along is believed, now or later.
+            self.caller.sessions.clear();
+            self.caller.person = None;
+            self.caller.whence.certain = false;
+            self.caller.visitor = Some(session.visitor);
+            self.caller.speaks = Speaks::All;
+        }
+        self.caller.sessions.retain(|s| s.room != session.room);
+        self.caller.sessions.push(session.clone());
+        Some(session)
+    }
+
+    /// What to say to somebody who is told no.
+    pub(super) fn sentence(&self, no: &No, config: &Config) -> String {
+        let fault = match &self.caller.token {
+            Brought::Bad(fault) => Some(*fault),
+            Brought::Grant(_) | Brought::Nothing => None,
+        };
+        refusal::sentence(no, config.rooms.hide, fault)
+    }
+
+    /// They only have a connection now.
+    fn step_out(&mut self) {
+        let (Some(old), Some(session)) = (self.seat.take(), self.session.clone()) else { return };
+        let permit = old.participant().permit();
+        self.seat = seat(&self.gate, &self.kill, &session, &permit, (Kind::Asset, None), self.gate.clock().now()).ok();
+        old.gone();
+    }
+
+    /// They have neither seat nor presence.
+    pub(super) fn leave(&mut self) {
+        if let Some(seat) = self.seat.take() {
+            seat.gone();
+        }
+    }
+
+    /// A moderator inside has thrown them out: what the link would open again at once is shut until the meeting ends.
+    fn removed(&self, banned: bool) {
+        let Some(participant) = self.seat.as_ref().map(|seat| seat.participant().clone()) else { return };
+        let gate = self.gate.clone();
+        let person = participant.permit().person().name.clone();
+        let name = person.or_else(|| self.called.clone()).unwrap_or_else(|| "Somebody".to_owned());
+        tokio::spawn(async move {
+            let kind = if banned { Bar::Banned } else { Bar::Ejected };
+            let order = KeepOut { kind, lasting: false, name: &name, by: INSIDE };
+            if let Err(error) = gate.keep_out(&participant, &order).await {
+                tracing::error!(%error, "somebody was thrown out inside the meeting, and it could not be written down");
+            }
+        });
+    }
+
+    pub(super) fn hear(&mut self, news: News) {
+        match news {
+            News::Called(name) => {
+                if let Some(seat) = &self.seat {
+                    seat.called(&name);
+                }
+                self.called = Some(name);
+            }
+            News::Inside => {}
+            News::Outside => self.step_out(),
+            News::Removed { banned } => self.removed(banned),
+        }
+    }
+}
+
+/// A stream that is closed is no poll: its session is not inside for a while longer.
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+#[async_trait]
+impl Door for Attendance {
+    async fn admits(&mut self, room: &RoomName, enters: bool) -> Result<(), String> {
+        let answer = self.ask(room, enters).await;
+        answer.map_err(|no| self.sentence(&no, &self.gate.config()))
+    }
+
+    fn refused(&mut self, protocol: &'static str, refusal: GuardRefusal, ends: bool) {
+        tracing::debug!(protocol, %refusal, ends, "a guard kept a message back");
+        self.gate.metrics().guard_refused(protocol, refusal.code());
+    }
+
+    fn hears(&mut self, news: News) {
+        self.hear(news);
+    }
+}
+
+/// By what a visitor is known again who brings an id of ours back.
+pub(super) fn ticket(caller: &Caller) -> Ticket {
+    let browser = caller.browser().filter(|_| caller.speaks == Speaks::All).map(|id| format!("visitor:{id}"));
+    let token = match &caller.token {
+        Brought::Grant(grant) => Some(format!("token:{}", grant.token.as_str())),
+        Brought::Nothing | Brought::Bad(_) => None,
+    };
+    Ticket(browser.into_iter().chain(token).collect())
+}
