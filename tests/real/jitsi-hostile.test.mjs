@@ -10,7 +10,7 @@ import { startJitsi } from './harness/jitsi.mjs';
 import { eventually } from './harness/process.mjs';
 import { Script } from './harness/script.mjs';
 import { seatVictim, room, tells } from './harness/victim.mjs';
-import { Bosh, iq, join, login, say, Wire } from './harness/xmpp.mjs';
+import { Bosh, iq, join, login, say, stanzas, Wire } from './harness/xmpp.mjs';
 import bosh from './hostile/bosh.mjs';
 import components from './hostile/components.mjs';
 import frames from './hostile/frames.mjs';
@@ -194,7 +194,9 @@ describe('through the gateway', () => {
   });
 
   test('nothing of what was tried has even reached Prosody under the private room’s name', () => {
-    const reached = jitsi.recorded.prosody.requests.map((entry) => entry.text()).filter((text) => /private(@|%40)/i.test(text) && text.includes('eve-'));
+    const addressed = ({ attrs }) => /private@/i.test(attrs.to ?? '');
+    const said = jitsi.recorded.prosody.requests.map((entry) => entry.text().split('\r\n\r\n').slice(1).join(''));
+    const reached = said.flatMap(stanzas).filter((one) => addressed(one) && one.toString().includes('eve-')).map(String);
     assert.deepEqual(reached, []);
     assert.ok(jitsi.recorded.prosody.everything().includes(`${room}/friend-`), 'the recorder has seen nothing');
   });

@@ -50,7 +50,8 @@ export async function seatVictim(port) {
 /** Whether a text that somebody heard has something in it from where the victim is; a refusal may name what was asked for. */
 export function tells(victim, text) {
   return stanzas(text).some((one) => {
-    if (one.attrs.type === 'error') return false;
+    // That a conference is ready is said to everybody; whether the focus was really asked is judged where the focus is.
+    if (one.attrs.type === 'error' || one.getChild('conference', 'http://jitsi.org/protocol/focus')) return false;
     const said = one.toString();
     return victim.places.includes((one.attrs.from ?? '').split('/')[0]) || [victim.secret, victim.nick, ...victim.places.map((place) => `"${place}`)].some((word) => said.includes(word));
   });
