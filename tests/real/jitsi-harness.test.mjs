@@ -5,7 +5,7 @@ import { after, afterEach, before, test } from 'node:test';
 
 import { openBrowser } from './harness/browser.mjs';
 import { startJitsi } from './harness/jitsi.mjs';
-import { enters, event, events, hears, joins, meet, speak, xmppClient } from './harness/meeting.mjs';
+import { answersPing, enters, event, events, hears, joins, meet, speak, xmppClient } from './harness/meeting.mjs';
 import { eventually } from './harness/process.mjs';
 import { login, join, sm, Wire } from './harness/xmpp.mjs';
 
@@ -84,10 +84,12 @@ test('converse.js joins and shows who is there', async () => {
   wire.cut();
 });
 
-test('@xmpp/client joins', async () => {
+test('@xmpp/client joins, and goes on', async () => {
   const one = await xmppClient(jitsi.origin);
   everybody.push({ leave: one.stop });
   assert.equal((await enters(one, 'node@conference.localhost', 'nora')).inside, true);
+  assert.equal((await enters(one, 'another@conference.localhost', 'nora')).inside, true);
+  assert.equal(await answersPing(one), true);
 });
 
 test('a session that was cut is resumed by a raw client too, with its counters', async () => {

@@ -56,6 +56,8 @@ export async function xmppClient(origin, { path = '/xmpp-websocket?room=public',
     xmpp.on('stanza', (stanza) => all.push(stanza));
     xmpp.on('error', () => {});
     await xmpp.start();
+    // It forgets what came before it has read `<enabled/>`, and would acknowledge too little for ever.
+    await eventually('stream management', () => xmpp.streamManagement.enabled);
     return { xmpp, heard: all, stop: () => xmpp.stop().catch(() => {}) };
   } finally {
     globalThis.WebSocket = before;
@@ -68,4 +70,10 @@ export async function enters({ xmpp, heard: all }, room, nick) {
   await xmpp.send(xml('presence', { to }, xml('x', { xmlns: 'http://jabber.org/protocol/muc' })));
   const answer = await eventually(`an answer from ${to}`, () => all.find((one) => one.is('presence') && one.attrs.from === to), { within: 5_000 });
   return { inside: answer.attrs.type !== 'error', error: answer.getChild('error') };
+}
+
+/** Whether the stream of @xmpp/client is alive, and the server behind it. */
+export async function answersPing({ xmpp }) {
+  const answer = await xmpp.iqCaller.request(xml('iq', { type: 'get', to: 'localhost' }, xml('ping', 'urn:xmpp:ping')), 3_000).catch((error) => error);
+  return answer?.attrs?.type === 'result' && xmpp.status === 'online';
 }
