@@ -11,7 +11,7 @@ use super::jid::{self, Jid};
 use super::place::Place;
 use super::{BIND, CLIENT, DISCO_INFO, DISCO_ITEMS, FOCUS, MUC_USER, PING, SESSION};
 use crate::signalling::GuardRefusal;
-use crate::signalling::xml::Element;
+use crate::signalling::xml::{Element, Node};
 
 use Ruling::{Ask, End, Pass, Refuse};
 
@@ -69,12 +69,11 @@ pub(super) fn judge(standing: &Standing<'_>, stanza: &mut Element<'_>) -> Ruling
         Ok(form) => form,
         Err(refusal) => return Refuse(refusal),
     };
-    if form.is_question()
-        && let Some(ruling) = conference(standing, stanza)
-        && ruling != Pass
-    {
-        return ruling;
-    }
+    let asks_for_conference = match form.is_question().then(|| conference(standing, stanza)) {
+        Some(Err(refusal)) => return Refuse(refusal),
+        Some(Ok(asks)) => asks,
+        None => false,
+    };
     let to = match stanza.attr("to").map(Jid::parse) {
         None => return to_nobody(form, stanza),
         Some(None) => return Refuse(GuardRefusal::OtherPeer),
@@ -83,7 +82,12 @@ pub(super) fn judge(standing: &Standing<'_>, stanza: &mut Element<'_>) -> Ruling
     let ruling = addressed(standing, form, &to, stanza);
     let written = to.written();
     stanza.set_attr("to", written);
-    ruling
+    match ruling {
+        // The right to the room is asked for last: whoever has it may still not say everything.
+        Pass if asks_for_conference && !standing.admitted => Ask { enters: false },
+        Ask { enters: false } if standing.admitted => Pass,
+        ruling @ (Pass | Ask { .. } | Refuse(_) | End(_)) => ruling,
+    }
 }
 
 /// What kind of stanza it is, by its name and type. Other types are none that clients send.
@@ -122,26 +126,26 @@ impl Form {
     }
 }
 
-/// Whoever asks the focus for a conference makes its room (jicofo), wherever the question is sent to.
-fn conference(standing: &Standing<'_>, stanza: &mut Element<'_>) -> Option<Ruling> {
+/// Whoever asks the focus for a conference makes its room (jicofo), wherever the question is sent to. Whether this one does; refused where it is not
+/// about the stream's own.
+fn conference(standing: &Standing<'_>, stanza: &mut Element<'_>) -> Result<bool, GuardRefusal> {
     let child = stanza.children.iter_mut().find_map(|node| match node {
-        crate::signalling::xml::Node::Element(e) if e.is(FOCUS, "conference") => Some(e),
-        crate::signalling::xml::Node::Element(_) | crate::signalling::xml::Node::Text(_) => None,
-    })?;
+        Node::Element(element) if element.is(FOCUS, "conference") => Some(element),
+        Node::Element(_) | Node::Text(_) => None,
+    });
+    let Some(child) = child else { return Ok(false) };
     // Its `token` is read without being checked.
     child.attrs.retain(|a| a.ns.is_empty() && matches!(&*a.name, "room" | "machine-uid" | "session-id" | "version"));
-    let Some(room) = child.attr("room").and_then(Jid::parse) else { return Some(Refuse(GuardRefusal::OtherRoom)) };
-    let Some(place) = standing.place else { return Some(Refuse(GuardRefusal::OtherRoom)) };
-    let named = room.resource.is_none() && (place.is_room(&room) || is_breakout(standing, &room));
-    if !named {
-        return Some(Refuse(GuardRefusal::OtherRoom));
-    }
-    let written = room.written();
+    let named = child.attr("room").and_then(Jid::parse).filter(|room| {
+        let main = standing.place.is_some_and(|place| place.is_room(room));
+        room.resource.is_none() && (main || is_breakout(standing, room))
+    });
+    let written = named.map(|room| room.written()).ok_or(GuardRefusal::OtherRoom)?;
     child.set_attr("room", written);
     if let Some(token) = standing.token {
         child.set_attr("token", token.to_owned());
     }
-    Some(if standing.admitted { Pass } else { Ask { enters: false } })
+    Ok(true)
 }
 
 /// To the server itself, on the visitor's own account.
@@ -168,10 +172,10 @@ fn addressed(standing: &Standing<'_>, form: Form, to: &Jid<'_>, stanza: &Element
             return to_room(standing, form, to, stanza);
         }
         if place.is_lobby(to) {
-            return if standing.admitted { Pass } else { Ask { enters: false } };
+            return invites(standing, stanza);
         }
         if is_breakout(standing, to) {
-            return if standing.admitted { invites(standing, stanza) } else { Ask { enters: false } };
+            return invites(standing, stanza);
         }
     }
     match (to.node.is_some(), to.resource.is_some()) {
@@ -194,9 +198,8 @@ fn to_room(standing: &Standing<'_>, form: Form, to: &Jid<'_>, stanza: &Element<'
         Form::Here if standing.admitted && standing.nick.is_some() && standing.nick == to.resource => Pass,
         Form::Here => Ask { enters: true },
         Form::Gone => Pass,
-        Form::Message | Form::Question | Form::Answer if !standing.admitted => Ask { enters: false },
         Form::Message => invites(standing, stanza),
-        Form::Question | Form::Answer => Pass,
+        Form::Question | Form::Answer => Ask { enters: false },
     }
 }
 
@@ -212,7 +215,7 @@ fn invites(standing: &Standing<'_>, stanza: &Element<'_>) -> Ruling {
             _ => {}
         }
     }
-    Pass
+    Ask { enters: false }
 }
 
 /// A part of the server, none of its rooms and people.
@@ -223,11 +226,16 @@ fn to_server(standing: &Standing<'_>, form: Form, host: &str, stanza: &Element<'
         let hidden = ["jabber:iq:register", "http://jabber.org/protocol/commands", "jabber:iq:search"];
         return if form.is_iq() && !hidden.into_iter().any(asks) { Pass } else { Refuse(GuardRefusal::NotAllowed) };
     }
-    if hosts.is_muc(host) {
+    // Breakout rooms are managed by messages to where they are; a question there would list them.
+    let rooms = hosts.is_muc(host) || (hosts.breakout.as_deref() == Some(host) && form.is_iq());
+    if rooms {
         // What it can do; never its list of rooms, nor one room's entry in it.
         let reads = form.is_question() && stanza.attr("type") == Some("get");
         let plain = stanza.elements().all(|child| child.is(DISCO_INFO, "query") && child.attr("node").is_none());
         return if reads && plain { Pass } else { Refuse(GuardRefusal::NotAllowed) };
+    }
+    if form.is_question() && asks(DISCO_ITEMS) {
+        return Refuse(GuardRefusal::NotAllowed);
     }
     if host == hosts.focus {
         return if form.is_iq() { Pass } else { Refuse(GuardRefusal::NotAllowed) };
@@ -237,7 +245,6 @@ fn to_server(standing: &Standing<'_>, form: Form, host: &str, stanza: &Element<'
         return match form {
             Form::Here | Form::Gone => Refuse(GuardRefusal::NotAllowed),
             Form::Message | Form::Question | Form::Answer if standing.place.is_none() => Refuse(GuardRefusal::OtherRoom),
-            Form::Message | Form::Question | Form::Answer if standing.admitted => Pass,
             Form::Message | Form::Question | Form::Answer => Ask { enters: false },
         };
     }
