@@ -20,8 +20,11 @@ export function program() {
   return built;
 }
 
-/** Starts the gateway in front of `upstream`; `rooms` is TOML. */
-export async function startGateway({ upstream, rooms, profile = 'peercalls', more = '' }) {
+/**
+ * Starts the gateway in front of `upstream`; `rooms`, `more` and `upstreamMore` (what the profile needs) are TOML, `page` is where the rooms'
+ * pages are, `files` are what the configuration speaks of, by name.
+ */
+export async function startGateway({ upstream, rooms, profile = 'peercalls', page = '/call/', upstreamMore = '', more = '', files = {} }) {
   const directory = await mkdtemp(join(tmpdir(), 'roomgate-test-'));
   const [port, admin] = [await freePort(), await freePort()];
   const origin = `http://127.0.0.1:${port}`;
@@ -29,6 +32,7 @@ export async function startGateway({ upstream, rooms, profile = 'peercalls', mor
   const config = join(directory, 'roomgate.toml');
   await writeFile(join(directory, 'token.secret'), secret);
   await writeFile(join(directory, 'session.secret'), randomBytes(32).toString('hex'));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
   await writeFile(config, `
 [server]
 listen = "127.0.0.1:${port}"
@@ -37,6 +41,7 @@ admin_listen = "127.0.0.1:${admin}"
 [upstream]
 url = "${upstream}"
 profile = "${profile}"
+${upstreamMore}
 [tokens]
 leeway = "0s"
 [[tokens.key]]
@@ -66,7 +71,8 @@ ${rooms}
   try {
     await start();
   } catch (error) {
-    await running.stop();
+    await running?.stop();
+    await rm(directory, { recursive: true, force: true });
     throw error;
   }
 
@@ -91,7 +97,7 @@ ${rooms}
       const signed = `${part({ alg: 'HS256', typ: 'JWT', kid: 'main' })}.${part(claims)}`;
       const token = `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`;
       minted.push(token);
-      return `${origin}/call/${room}?t=${token}`;
+      return `${origin}${page}${room}?t=${token}`;
     },
     /** The same gateway again: same configuration, secrets and database. */
     async restart() {
