@@ -283,6 +283,11 @@ fn the_page_about_tokens_works_as_it_stands() {
 }
 
 #[test]
+fn the_page_about_jitsi_works_as_it_stands() {
+    play("docs/jitsi.md");
+}
+
+#[test]
 fn every_command_and_option_in_the_documents_exists() {
     let help = |command: &str| {
         let out = Command::new(PROGRAM).args([command, "--help"]).output().unwrap();
