@@ -77,21 +77,36 @@ async fn write(session: &mut HttpSession, head: &RequestHeader, body: &Bytes) ->
 }
 
 impl Flight {
+    /// Reads on to the head of the answer itself: before it may come interim ones (RFC 9110 section 15.2), which are for nobody here.
+    async fn head(&mut self) -> Result<()> {
+        loop {
+            self.session.read_response_header().await?;
+            match self.session.response_header().map(|head| head.status) {
+                Some(StatusCode::SWITCHING_PROTOCOLS) => {
+                    return Err(Error::explain(ErrorType::InvalidHTTPHeader, "an upgrade that nobody asked for").into_up());
+                }
+                Some(status) if status.is_informational() => {}
+                Some(_) | None => return Ok(()),
+            }
+        }
+    }
+
     /// The answer, of at most `most` bytes, where it begins within this time.
     ///
     /// # Errors
     /// Where none comes, or a longer one.
     pub async fn answer(mut self, most: usize, within: Duration) -> Result<Answered> {
         self.session.set_read_timeout(Some(within));
-        if let Err(error) = self.session.read_response_header().await {
-            if !self.reused {
+        if let Err(error) = self.head().await {
+            // Who only takes their time has been asked already.
+            if !self.reused || *error.etype() == ErrorType::ReadTimedout {
                 return Err(error);
             }
             // A kept connection may have been closed while the question was on its way.
             let Self { asking, peer, head, body, .. } = self;
             self = asking.send(peer, head, body).await?;
             self.session.set_read_timeout(Some(within));
-            self.session.read_response_header().await?;
+            self.head().await?;
         }
         let status = self.session.response_header().map(|head| head.status);
         let status = status.ok_or_else(|| Error::explain(ErrorType::InvalidHTTPHeader, "no head").into_up())?;

@@ -27,6 +27,7 @@ const INSIDE: &str = "a moderator in the meeting";
 pub(super) struct Attendance {
     gate: Arc<Gate>,
     caller: Caller,
+    /// By what they are known again: only what they brought themselves. What we made for them they may not keep.
     ticket: Ticket,
     session: Option<Arc<Session>>,
     /// Ends the stream.
@@ -45,7 +46,7 @@ impl Attendance {
         &self.caller
     }
 
-    /// By what they are known again: by what came with the request, never by what was made for this stream.
+    /// By what they are known again who bring an id of ours back.
     pub(super) fn ticket(&self) -> &Ticket {
         &self.ticket
     }
@@ -63,16 +64,9 @@ impl Attendance {
     /// Asks `access` now, and takes the seat that follows.
     ///
     /// # Errors
-    /// Where it says no: why. Then there is no seat any more.
+    /// Where it says no: why. A seat from before stays: only whoever is on the list can be ended, and this stream may be in the room
+    /// already (a new nick is another join).
     pub(super) async fn ask(&mut self, room: &RoomName, enters: bool) -> Result<(), No> {
-        let answered = self.judge(room, enters).await;
-        if answered.is_err() {
-            self.leave();
-        }
-        answered
-    }
-
-    async fn judge(&mut self, room: &RoomName, enters: bool) -> Result<(), No> {
         let Ok(judged) = self.gate.judge(&self.caller, room, Moment::Staying).await else {
             return Err(No::Unavailable);
         };
@@ -129,8 +123,14 @@ impl Attendance {
     fn step_out(&mut self) {
         let (Some(old), Some(session)) = (self.seat.take(), self.session.clone()) else { return };
         let permit = old.participant().permit();
-        self.seat = seat(&self.gate, &self.kill, &session, &permit, (Kind::Asset, None), self.gate.clock().now()).ok();
-        old.gone();
+        match seat(&self.gate, &self.kill, &session, &permit, (Kind::Asset, None), self.gate.clock().now()) {
+            Ok(new) => {
+                self.seat = Some(new);
+                old.gone();
+            }
+            // Their time is over: whoever ends them finds them where they were.
+            Err(_) => self.seat = Some(old),
+        }
     }
 
     /// They have neither seat nor presence.
@@ -194,12 +194,13 @@ impl Door for Attendance {
     }
 }
 
-/// By what a visitor is known again who brings an id of ours back.
+/// By what a visitor is known again. Who brings nothing (a public room, no cookies) is bound to the room alone, and stays known when a
+/// cookie of ours has reached them since.
 fn ticket(caller: &Caller) -> Ticket {
     let browser = caller.browser().filter(|_| caller.speaks == Speaks::All).map(|id| format!("visitor:{id}"));
     let token = match &caller.token {
         Brought::Grant(grant) => Some(format!("token:{}", grant.token.as_str())),
         Brought::Nothing | Brought::Bad(_) => None,
     };
-    Ticket(browser.into_iter().chain(token).collect())
+    Ticket(browser.into_iter().chain(token).chain([String::new()]).collect())
 }

@@ -5,17 +5,16 @@
 //! told by the room's own word, and the server by a last body of ours. What a client holds of it (the bound `sid`) opens it again after
 //! a restart, for the same room and ticket.
 
-use std::collections::HashMap;
+mod sessions;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use parking_lot::Mutex;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session as Http;
-use tokio_util::sync::CancellationToken;
 
 use super::Proxy;
 use super::attendance::Attendance;
@@ -32,6 +31,9 @@ use crate::signalling::xmpp::Opening;
 use crate::signalling::xmpp::bosh::{BODY_MAX, Body, Bosh, Next, WAIT_MAX, end_of_session};
 use crate::web::refusal::No;
 
+pub(super) use sessions::Sessions;
+use sessions::{Flying, Session};
+
 const PROTOCOL: &str = "bosh";
 const CONTENT_TYPE: &str = "text/xml; charset=utf-8";
 /// The longest answer of the server's, in bytes: a room with everybody in it.
@@ -44,72 +46,16 @@ const SILENCE: Duration = Duration::from_secs(75);
 const LOOK: Duration = Duration::from_secs(5);
 /// How long a session that was ended is remembered, so that its client can be told.
 const REMEMBERED: Duration = Duration::from_secs(60);
-/// So many sessions at once, in all.
-const SESSIONS_MAX: usize = 65_536;
-
-/// The BOSH sessions of this process, by the server's own ids for them.
-#[derive(Clone, Default)]
-pub(super) struct Sessions(Arc<Mutex<HashMap<Box<str>, Arc<Session>>>>);
-
-struct Session {
-    state: tokio::sync::Mutex<State>,
-    /// Ends it, from elsewhere.
-    exchange: killable::Exchange,
-    /// Requests that wait for the server.
-    flying: AtomicUsize,
-    /// When the last one was answered, in milliseconds.
-    heard: AtomicI64,
-    /// It is over.
-    over: CancellationToken,
-    /// What a last word of ours to the server looks like.
-    head: RequestHeader,
-}
+/// So many requests of one session at once. Two are usual (XEP-0124 section 7.1, `hold` of 1), and Strophe sends no more than five.
+const REQUESTS_MAX: usize = 16;
+/// How long the server may take to be told something: with it the session is locked.
+const TELLING: Duration = Duration::from_secs(10);
+/// How long somebody who has to leave may wait for the room's own word to them.
+const LAST_WORD: Duration = Duration::from_millis(300);
 
 struct State {
     bosh: Bosh,
     attendance: Attendance,
-}
-
-/// Counts a request for as long as it waits, however it ends.
-struct Flying<'s>(&'s Session, Arc<Gate>);
-
-impl<'s> Flying<'s> {
-    fn new(session: &'s Session, gate: Arc<Gate>) -> Self {
-        session.flying.fetch_add(1, Ordering::AcqRel);
-        Self(session, gate)
-    }
-}
-
-impl Drop for Flying<'_> {
-    fn drop(&mut self) {
-        self.0.heard.store(self.1.clock().now().as_millis(), Ordering::Release);
-        self.0.flying.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-impl Sessions {
-    fn find(&self, sid: &str) -> Option<Arc<Session>> {
-        self.0.lock().get(sid).cloned()
-    }
-
-    /// Takes a session in; another request may have been faster.
-    fn keep(&self, sid: &str, session: Arc<Session>) -> Result<Arc<Session>, GuardRefusal> {
-        let mut all = self.0.lock();
-        if let Some(known) = all.get(sid) {
-            return Ok(known.clone());
-        }
-        if all.len() >= SESSIONS_MAX {
-            return Err(GuardRefusal::TooMany);
-        }
-        all.insert(sid.into(), session.clone());
-        Ok(session)
-    }
-
-    fn forget(&self, sid: &str) {
-        if let Some(session) = self.0.lock().remove(sid) {
-            session.over.cancel();
-        }
-    }
 }
 
 /// What becomes of a request for a session that is over: the client begins anew.
@@ -267,45 +213,56 @@ impl Proxy {
         (session, body): (Arc<Session>, Body),
         exchange: &mut Exchange,
     ) -> Result<Answer, No> {
+        if session.flying.load(Ordering::Acquire) >= REQUESTS_MAX {
+            self.gate.metrics().guard_refused(PROTOCOL, GuardRefusal::TooMany.code());
+            return Err(No::Unavailable);
+        }
         let _flying = Flying::new(&session, self.gate.clone());
         let leaves = body.terminates();
-        let (flight, sid) = {
-            let mut state = session.state.lock().await;
-            if let Some(ending) = session.exchange.ending() {
-                return Ok(xml(state.bosh.removed(ending.reason)));
-            }
-            state.bosh.take(body);
-            let judged = state.judged().await;
-            let sid = state.bosh.sid().unwrap_or_default().to_owned();
-            let text = match judged {
-                Ok(text) => text,
-                Err(refusal) => {
-                    self.gate.metrics().guard_refused(PROTOCOL, refusal.code());
-                    drop(state);
-                    xmpp.part(&session).await;
-                    xmpp.sessions.forget(&sid);
-                    return Ok(xml(end_of_session(Some("policy-violation"))));
-                }
-            };
-            let permit = state.attendance.permit();
-            let target = xmpp.target(asked, &Parameters::read(query).onward(None, None)).ok_or(No::UnknownPath)?;
-            let head = self.head(http, exchange, &target, CONTENT_TYPE, permit.as_deref()).map_err(|_| No::BadRequest)?;
-            // Sent while the state is locked: the server gets the requests in the order in which they were judged.
-            (xmpp.send(head, text).await.map_err(|error| self.silent(&error))?, sid)
+        // A source that is slow to say who may be where keeps nobody inside.
+        let locked = tokio::select! {
+            biased;
+            ending = session.exchange.ended() => return Ok(session.last_word(ending).await),
+            locked = session.judged(body) => locked,
         };
+        let (state, judged) = locked;
+        let sid = state.bosh.sid().unwrap_or_default().to_owned();
+        let text = match judged {
+            Ok(text) => text,
+            Err(refusal) => {
+                self.gate.metrics().guard_refused(PROTOCOL, refusal.code());
+                drop(state);
+                xmpp.part(&session).await;
+                xmpp.sessions.forget(&sid, &session);
+                return Ok(xml(end_of_session(Some("policy-violation"))));
+            }
+        };
+        let permit = state.attendance.permit();
+        let target = xmpp.target(asked, &Parameters::read(query).onward(None, None)).ok_or(No::UnknownPath)?;
+        let head = self.head(http, exchange, &target, CONTENT_TYPE, permit.as_deref()).map_err(|_| No::BadRequest)?;
+        // Sent while the state is locked: the server gets the requests in the order in which they were judged.
+        let flight = xmpp.send(head, text).await.map_err(|error| self.silent(&error))?;
+        drop(state);
         let answered = tokio::select! {
             biased;
-            ending = session.exchange.ended() => {
-                let mut state = session.state.lock().await;
-                return Ok(xml(state.bosh.removed(ending.reason)));
-            }
+            ending = session.exchange.ended() => return Ok(session.last_word(ending).await),
             answered = flight.answer(ANSWER_MAX, ANSWER) => answered.map_err(|error| self.silent(&error))?,
             // Another process will be asked for the same again.
             () = self.gate.closing().cancelled() => return Err(No::Unavailable),
-            _ = http.read_body_or_idle(true) => return Err(No::Unavailable),
+            _ = http.read_body_or_idle(true) => {
+                // They left, or began to say something else, of which a piece has been read: nothing more can be read here.
+                http.set_keepalive(None);
+                return Err(No::Unavailable);
+            }
         };
+        if answered.status.is_server_error() {
+            // Something between us and the server: the same may be asked again.
+            self.gate.metrics().upstream_error("bosh");
+            return Err(No::Unavailable);
+        }
         if answered.status != StatusCode::OK {
-            xmpp.sessions.forget(&sid);
+            xmpp.part(&session).await;
+            xmpp.sessions.forget(&sid, &session);
             return Ok(unknown());
         }
         let text = String::from_utf8(answered.body.into()).map_err(|_| No::Unavailable)?;
@@ -314,7 +271,7 @@ impl Proxy {
         state.tell();
         drop(state);
         if answered.ended || leaves {
-            xmpp.sessions.forget(&sid);
+            xmpp.sessions.forget(&sid, &session);
         }
         Ok(xml(answered.text))
     }
@@ -334,20 +291,30 @@ impl Proxy {
         exchange: killable::Exchange,
         head: RequestHeader,
     ) -> Result<Arc<Session>, GuardRefusal> {
-        let now = self.gate.clock().now();
-        let session = Arc::new(Session {
-            state: tokio::sync::Mutex::new(state),
-            exchange,
-            flying: AtomicUsize::new(0),
-            heard: AtomicI64::new(now.as_millis()),
-            over: CancellationToken::new(),
-            head,
-        });
+        let session = Arc::new(Session::new(state, exchange, head, self.gate.clock().now()));
         let kept = xmpp.sessions.keep(sid, session.clone())?;
         if Arc::ptr_eq(&kept, &session) {
             tokio::spawn(watch(self.gate.clone(), xmpp.clone(), session, sid.to_owned()));
         }
         Ok(kept)
+    }
+}
+
+impl Session {
+    /// Judges one request's body. The session stays locked until the server has it.
+    async fn judged(&self, body: Body) -> (tokio::sync::MutexGuard<'_, State>, Result<String, GuardRefusal>) {
+        let mut state = self.state.lock().await;
+        state.bosh.take(body);
+        let judged = state.judged().await;
+        (state, judged)
+    }
+
+    /// What is left to say to somebody who has to leave.
+    async fn last_word(&self, ending: killable::Ending) -> Answer {
+        match tokio::time::timeout(LAST_WORD, self.state.lock()).await {
+            Ok(mut state) => xml(state.bosh.removed(ending.reason)),
+            Err(_) => xml(end_of_session(None)),
+        }
     }
 }
 
@@ -361,13 +328,15 @@ async fn watch(gate: Arc<Gate>, xmpp: Arc<Xmpp>, session: Arc<Session>, sid: Str
                 xmpp.part(&session).await;
                 session.state.lock().await.attendance.leave();
                 tokio::time::sleep(REMEMBERED).await;
-                return xmpp.sessions.forget(&sid);
+                return xmpp.sessions.forget(&sid, &session);
             }
             () = tokio::time::sleep(LOOK) => {
                 let heard = Timestamp::from_millis(session.heard.load(Ordering::Acquire));
                 let silent = session.flying.load(Ordering::Acquire) == 0 && gate.clock().now().since(heard) >= SILENCE;
                 if silent {
-                    return xmpp.sessions.forget(&sid);
+                    // One whose server is more patient would be inside with nobody who could end it.
+                    xmpp.sessions.forget(&sid, &session);
+                    return xmpp.part(&session).await;
                 }
             }
         }
@@ -376,8 +345,12 @@ async fn watch(gate: Arc<Gate>, xmpp: Arc<Xmpp>, session: Arc<Session>, sid: Str
 
 impl Xmpp {
     async fn send(&self, head: RequestHeader, text: String) -> pingora::Result<super::asking::Flight> {
-        let peer = self.signalling().peer(&Way::Judged(JudgedPlace(()), None)).await?;
-        self.asking.send(peer, head, Bytes::from(text)).await
+        let told = async {
+            let peer = self.signalling().peer(&Way::Judged(JudgedPlace(()), None)).await?;
+            self.asking.send(peer, head, Bytes::from(text)).await
+        };
+        let late = |_| Err(pingora::Error::explain(pingora::ErrorType::WriteTimedout, "the XMPP server does not listen"));
+        tokio::time::timeout(TELLING, told).await.unwrap_or_else(late)
     }
 
     /// The server is told that the visitor leaves: the room sees them go at once.

@@ -277,6 +277,14 @@ impl Proxy {
             xmpp.asking.send(peer, head, Bytes::from(request.written())).await?.answer(CONFERENCE_MAX, CONFERENCE).await
         };
         match answered.await {
+            // Jicofo says yes, or no in JSON; whatever else stands between has nothing to say here.
+            Ok(answered)
+                if answered.status != StatusCode::OK && !answered.status.is_client_error() && !answered.status.is_server_error() =>
+            {
+                tracing::warn!(status = answered.status.as_u16(), "jicofo's answer to a conference request is none");
+                self.gate.metrics().upstream_error("conference");
+                Err(No::Unavailable)
+            }
             Ok(answered) => {
                 Ok(json(answered.status, String::from_utf8_lossy(&answered.body).into_owned()).with_cookies(exchange.set_cookies.drain(..)))
             }

@@ -24,8 +24,9 @@ const BODY_MAX: usize = 16 * 1024;
 /// RFC 6455 section 1.3.
 const MAGIC: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// What concerns one connection only (RFC 9110 section 7.6.1), or a body that is not there.
-const NOT_PASSED_ON: [HeaderName; 8] = [
+/// What concerns one connection only (RFC 9110 section 7.6.1), or a body that is not there; and where else to ask: browsers do not go there
+/// with a handshake, and the target that the server was asked at may hold a token that its client never sees.
+const NOT_PASSED_ON: [HeaderName; 9] = [
     header::CONNECTION,
     header::UPGRADE,
     header::TE,
@@ -34,6 +35,7 @@ const NOT_PASSED_ON: [HeaderName; 8] = [
     header::CONTENT_LENGTH,
     header::EXPECT,
     header::SEC_WEBSOCKET_EXTENSIONS,
+    header::LOCATION,
 ];
 const NOT_PASSED_ON_EITHER: [&str; 2] = ["keep-alive", "proxy-connection"];
 /// A server that lets every site in says so of itself (Prosody: `Access-Control-Allow-Origin: *`); who may ask here is ours to say.

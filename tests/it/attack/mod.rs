@@ -4,4 +4,5 @@ mod flooding;
 mod hiding;
 mod peers;
 mod sessions;
+mod signalling;
 mod slowness;

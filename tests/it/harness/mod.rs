@@ -5,6 +5,7 @@ mod forge;
 mod gateway;
 mod http;
 pub mod process;
+pub mod prosody;
 mod recorder;
 pub mod socket;
 pub mod tls;
