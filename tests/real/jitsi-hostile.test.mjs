@@ -31,14 +31,19 @@ const publicRoom = 'public@conference.localhost';
 async function tryAll({ jitsi, port, ticket, victim, context, strict }) {
   const found = [];
   const waiting = cases.map((one, at) => ({ one, at }));
-  while (waiting.length > 0) {
-    const batch = waiting.splice(0, atOnce);
+  while (waiting.length > 0) await tryTogether(waiting.splice(0, atOnce), 150);
+  // On a busy machine a way in may take longer than anybody waited: one that is known is tried again, alone and with patience.
+  const missed = strict ? [] : cases.map((one, at) => ({ one, at })).filter(({ one, at }) => one.bare === 'works' && !found[at]);
+  for (const trial of missed) await tryTogether([trial], 2_000);
+  return found;
+
+  async function tryTogether(batch, patience) {
     const [newsBefore, askedBefore] = [victim.news().length, jitsi.focus.asked.length];
     await Promise.all(batch.map(async (trial) => {
-      trial.eve = new Attacker(port, await ticket(), `eve-${trial.at}-`);
+      trial.eve = new Attacker(port, await ticket(), `eve-${trial.at}-${patience === 150 ? '' : 'again-'}`);
       trial.got = await trial.one.run(trial.eve, context).catch((error) => { trial.broken = error; });
     }));
-    await sleep(150);
+    await sleep(patience);
     await victim.barrier();
     victim.say();
     await victim.barrier();
@@ -54,7 +59,6 @@ async function tryAll({ jitsi, port, ticket, victim, context, strict }) {
       eve.leave();
     }
   }
-  return found;
 }
 
 function judge({ eve, got, broken }, { victim, news, asked }) {
