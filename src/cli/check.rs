@@ -1,4 +1,9 @@
-//! `roomgate check`: is this configuration right?
+//! `roomgate check`: is this configuration right, and are the back doors shut?
+
+mod ask;
+mod plan;
+mod probe;
+mod words;
 
 use std::process::ExitCode;
 
@@ -13,14 +18,22 @@ use crate::config::Config;
 pub struct Check {
     #[command(flatten)]
     config: ConfigFile,
+    /// Do not try what browsers must not reach. Only profile `jitsi` has something to try; it takes up to six seconds.
+    #[arg(long)]
+    no_probe: bool,
 }
 
 impl Check {
     pub(super) fn run(self) -> ExitCode {
         match Config::load(self.config.path(), &SystemChance) {
             Ok((config, warnings)) => {
+                let told = if self.no_probe { probe::Told::default() } else { probe::probe(&config) };
+                let warnings: Vec<String> = warnings.iter().map(ToString::to_string).chain(told.warnings).collect();
                 for warning in &warnings {
                     complain(&format!("warning: {warning}"));
+                }
+                for note in &told.notes {
+                    say(note);
                 }
                 let (rooms, keys) = (config.rooms.table.len(), config.tokens.keys.len());
                 say(&format!(
