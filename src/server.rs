@@ -198,6 +198,7 @@ impl Gateway {
         self.sockets = None;
         self.ready.store(false, Ordering::Release);
         self.gate.closing().cancel();
+        self.gate.draining().cancel();
         let listeners = std::mem::take(&mut self.listeners);
         let stopping = async {
             for listener in listeners {

@@ -44,6 +44,7 @@ pub struct Gate {
     metrics: Arc<Metrics>,
     profile: Arc<Profile>,
     closing: CancellationToken,
+    draining: CancellationToken,
 }
 
 /// What a [`Gate`] is made of.
@@ -108,12 +109,18 @@ impl Gate {
             chance: parts.chance,
             metrics: parts.metrics,
             closing: CancellationToken::new(),
+            draining: CancellationToken::new(),
         }
     }
 
     /// Cancelled when this process is about to stop: what would otherwise last for ever ends, to be opened again elsewhere.
     pub fn closing(&self) -> &CancellationToken {
         &self.closing
+    }
+
+    /// Cancelled when tunnels have to be gone soon, too: nobody else takes them over.
+    pub fn draining(&self) -> &CancellationToken {
+        &self.draining
     }
 
     /// What the operator said last.

@@ -24,6 +24,9 @@ use crate::metrics::Metrics;
 use crate::profile::Kind;
 use crate::signalling::GuardRefusal;
 
+/// As for those on the list ([`crate::live::Goodbye::Drain`]).
+const DRAIN: killable::Ending = killable::Ending { close: 1001, reason: "drain" };
+
 impl Proxy {
     /// From the handshake to the end of the tunnel.
     pub(super) async fn socket(&self, session: &mut Session, exchange: &mut Exchange) -> Result<()> {
@@ -52,7 +55,19 @@ impl Proxy {
             exchange: &exchange.kill,
             limits: Limits::default(),
         };
-        let outcome = tunnel::run(session, passage, &mut *inspect).await;
+        // A tunnel of somebody who has no seat is on no list: it hears of a stop itself.
+        let (drained, kill) = (self.gate.draining().clone(), exchange.kill.kill_handle());
+        let outcome = {
+            let mut running = std::pin::pin!(tunnel::run(session, passage, &mut *inspect));
+            tokio::select! {
+                biased;
+                outcome = &mut running => outcome,
+                () = drained.cancelled() => {
+                    kill.end_tunnel(DRAIN);
+                    running.await
+                }
+            }
+        };
         drop(inspect);
         let reason = match &outcome {
             Ok(Outcome::Carried(end)) => end.reason.code(),
