@@ -22,7 +22,7 @@
 //!    [`target::strip`] takes the token out of the query. What two parsers could read differently is refused here, before anything
 //!    is asked about it; what is left is what will be sent.
 //! 2. **What is it about?** [`profile::Profile::locate`] names a [`profile::Target`]: a room, an open place, a shared one,
-//!    signalling whose room is named inside, or nothing known. Our own addresses (`/_roomgate/`) branch off to [`web`].
+//!    signalling whose room is named inside, Jitsi's XMPP (whose address is only a hint), or nothing known. Our own addresses (`/_roomgate/`) branch off to [`web`].
 //! 3. **Who calls?** [`gate::Caller`]: the token (read by [`token::Verifier`], remembered), the sessions and the visitor in our
 //!    cookies ([`gate::Cookies`]), a person for whom a proxy before us vouches, the address; and how much of this may be believed
 //!    ([`target::sender`]).
@@ -34,7 +34,8 @@
 //!    the knocking page. Refused: [`web::refusal`] makes the page for a person, the JSON for a script or a socket.
 //! 7. **Forwarded.** [`proxy::forward`] makes the upstream's head out of the client's: our cookies and the client's `X-Roomgate-*`
 //!    off, ours on. An upgrade becomes a [`proxy::tunnel`] instead ([`proxy::socket`]); where rooms are named inside the messages, a
-//!    [`signalling::Guard`] judges each, over plain requests in [`proxy::inside`].
+//!    [`signalling::Guard`] judges each, over plain requests in [`proxy::inside`]. Jitsi's streams go on whoever opens them, over WebSocket or
+//!    BOSH: every stanza is judged ([`signalling::xmpp`]), `access` is asked at each join, and a refusal is said in XMPP, where a page understands it.
 //! 8. **Live.** [`live::reviewer`] hears every [`store::Change`], every new set of rooms and the clock, asks [`access::review`] about
 //!    those concerned, and ends what has to end: each exchange has a [`proxy::killable::Kill`].
 //!
@@ -73,7 +74,8 @@
 //! # Invariants
 //!
 //! - **A permit is the key.** Only `access` can make a [`access::Permit`]; forwarding to a guarded place takes a
-//!   [`proxy::exchange::Way`], which holds one. What was not admitted cannot be forwarded: the argument does not exist.
+//!   [`proxy::exchange::Way`], which holds one. What was not admitted cannot be forwarded: the argument does not exist. The one exception is a
+//!   [`proxy::exchange::JudgedPlace`]: there a guard stands between, which lets nothing into a room that `access` was not asked about.
 //! - **What was judged is what is sent.** The path that the profile read is the path that goes on. Where a guard judges, the server
 //!   gets our own words, never the client's bytes.
 //! - **Not to know is not to allow.** A fact that cannot be learnt is a 503 (`unavailable`), never an admission.
