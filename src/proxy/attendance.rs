@@ -9,12 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::frames::Door;
-use super::killable::Kill;
+use super::killable::{self, Kill};
 use super::visit::seat;
-use crate::access::{Bar, Decision, Permit, RoomName};
+use crate::access::{Bar, Decision, Ending, Permit, RoomName};
 use crate::config::Config;
 use crate::gate::{Brought, Caller, Gate, Judged, KeepOut, Moment, Session, Speaks};
-use crate::live::Seat;
+use crate::live::{Goodbye, Seat};
 use crate::profile::Kind;
 use crate::signalling::xmpp::Ticket;
 use crate::signalling::{GuardRefusal, News};
@@ -32,13 +32,17 @@ pub(super) struct Attendance {
     /// Ends the stream.
     kill: Kill,
     seat: Option<Seat>,
+    /// Whether that seat is of one who takes part.
+    takes_part: bool,
+    /// Whether the server has let them in.
+    inside: bool,
     called: Option<String>,
 }
 
 impl Attendance {
     pub(super) fn new(gate: Arc<Gate>, caller: Caller, kill: Kill) -> Self {
         let ticket = ticket(&caller);
-        Self { gate, caller, ticket, session: None, kill, seat: None, called: None }
+        Self { gate, caller, ticket, session: None, kill, seat: None, takes_part: false, inside: false, called: None }
     }
 
     pub(super) fn caller(&self) -> &Caller {
@@ -66,8 +70,15 @@ impl Attendance {
     /// Where it says no: why. Then there is no seat any more.
     pub(super) async fn ask(&mut self, room: &RoomName, enters: bool) -> Result<(), No> {
         let answered = self.judge(room, enters).await;
-        if answered.is_err() {
-            self.leave();
+        match &answered {
+            // Where nothing could be learnt, nothing changes: whoever is inside can be ended only by their seat.
+            Ok(()) | Err(No::Unavailable) => {}
+            // Who is inside without a right to it hears everything: a refused stanza is not enough.
+            Err(_) if self.inside => {
+                let goodbye = Goodbye::Ended(Ending::Ejected);
+                self.kill.end(killable::Ending { close: goodbye.close_code(), reason: goodbye.code() });
+            }
+            Err(_) => self.leave(),
         }
         answered
     }
@@ -93,6 +104,7 @@ impl Attendance {
         }
         self.session = Some(session);
         self.seat = Some(seat);
+        self.takes_part = enters;
         Ok(())
     }
 
@@ -130,7 +142,26 @@ impl Attendance {
         let (Some(old), Some(session)) = (self.seat.take(), self.session.clone()) else { return };
         let permit = old.participant().permit();
         self.seat = seat(&self.gate, &self.kill, &session, &permit, (Kind::Asset, None), self.gate.clock().now()).ok();
+        self.takes_part = false;
         old.gone();
+    }
+
+    /// The server has let them in, whatever was thought of it before: they take part.
+    fn step_in(&mut self) {
+        if self.takes_part {
+            return;
+        }
+        let (Some(old), Some(session)) = (self.seat.take(), self.session.clone()) else { return };
+        let permit = old.participant().permit();
+        // However many are inside: they are one of them already.
+        match seat(&self.gate, &self.kill, &session, &permit, (Kind::Signalling, None), self.gate.clock().now()) {
+            Ok(new) => {
+                self.seat = Some(new);
+                self.takes_part = true;
+            }
+            // It ends, or has ended: the old seat is how it hears of that.
+            Err(_) => self.seat = Some(old),
+        }
     }
 
     /// They have neither seat nor presence.
@@ -163,8 +194,14 @@ impl Attendance {
                 }
                 self.called = Some(name);
             }
-            News::Inside => {}
-            News::Outside => self.step_out(),
+            News::Inside => {
+                self.inside = true;
+                self.step_in();
+            }
+            News::Outside => {
+                self.inside = false;
+                self.step_out();
+            }
             News::Removed { banned } => self.removed(banned),
         }
     }

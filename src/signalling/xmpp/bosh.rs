@@ -31,7 +31,8 @@ const CLIENT_BODY: Rules = Rules {
     depth: xml::CLIENT.depth,
     nodes: xml::CLIENT.nodes,
 };
-const SERVER_BODY: Rules = Rules { default_ns: "", ..xml::SERVER };
+/// The envelope is one level more than a client may say over a WebSocket, and the server may put something around that.
+const SERVER_BODY: Rules = Rules { default_ns: "", depth: xml::SERVER.depth.saturating_add(16), nodes: 400_000, ..xml::SERVER };
 
 /// One request's body, read strictly.
 #[derive(Clone, Debug)]

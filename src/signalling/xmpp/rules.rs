@@ -197,7 +197,9 @@ fn to_room(standing: &Standing<'_>, form: Form, to: &Jid<'_>, stanza: &Element<'
         Form::Here if to.resource.is_none() => Refuse(GuardRefusal::NotAllowed),
         Form::Here if standing.admitted && standing.nick.is_some() && standing.nick == to.resource => Pass,
         Form::Here => Ask { enters: true },
-        Form::Gone => Pass,
+        // Prosody answers it only where there is no such room: it would tell strangers whether a meeting goes on.
+        Form::Gone if standing.joined || standing.nick.is_some() => Pass,
+        Form::Gone => Ask { enters: false },
         Form::Message => invites(standing, stanza),
         Form::Question | Form::Answer => Ask { enters: false },
     }

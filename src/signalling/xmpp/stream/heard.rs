@@ -24,7 +24,10 @@ impl Stream {
                 self.as_it_knows_it(element)
             }
             (ns, "failed") if SM.contains(&ns) => {
-                self.did_not_enter();
+                // To enable it a second time fails too, and says nothing about being inside.
+                if std::mem::take(&mut self.resuming) {
+                    self.did_not_enter();
+                }
                 self.as_it_knows_it(element)
             }
             _ => None,
@@ -35,7 +38,10 @@ impl Stream {
         if !matches!(iq.attr("type"), Some("result" | "error")) {
             return None;
         }
-        if let Some(jid) = iq.child(BIND, "bind").and_then(|bind| bind.child(BIND, "jid")) {
+        // Later it can only be somebody else's word, through the room.
+        if !self.bound
+            && let Some(jid) = iq.child(BIND, "bind").and_then(|bind| bind.child(BIND, "jid"))
+        {
             self.bound = true;
             self.address = Some(jid.text().into_owned());
             return None;
@@ -131,6 +137,7 @@ impl Stream {
     fn resumed(&mut self) {
         self.bound = true;
         self.joined = true;
+        self.resuming = false;
         let address = self.place().map(Place::address);
         self.inside.extend(address);
         self.news.push(News::Inside);

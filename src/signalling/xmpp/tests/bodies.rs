@@ -152,3 +152,18 @@ fn a_session_that_cannot_be_bound_is_not_handed_out() {
         assert!(bosh.answer(answer.clone()).is_err(), "{answer}");
     }
 }
+
+#[test]
+fn what_is_as_deep_as_a_client_may_say_hides_nothing_beside_it() {
+    let (mut bosh, sid) = opened("standup", "ann");
+    bound(&mut bosh, &sid);
+    let deep = format!("<message xmlns='jabber:client'>{}{}</message>", "<a xmlns='x:y'>".repeat(63), "</a>".repeat(63));
+    let own = |kind: &str, code: &str| {
+        format!(
+            "<presence from='standup@conference.meet.jitsi/ann'{kind} xmlns='jabber:client'><x xmlns='http://jabber.org/protocol/muc#user'><status code='{code}'/><status code='110'/></x></presence>"
+        )
+    };
+    bosh.answer(format!("<body {NS}>{}</body>", own("", "100"))).unwrap();
+    bosh.answer(format!("<body {NS}>{deep}{}</body>", own(" type='unavailable'", "307"))).unwrap();
+    assert!(bosh.news().contains(&crate::signalling::News::Removed { banned: false }));
+}
