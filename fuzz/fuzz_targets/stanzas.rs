@@ -115,8 +115,8 @@ fn body(script: &str) {
     let mut bosh = Bosh::new(opening());
     bosh.take(Body::read(b"<body xmlns='http://jabber.org/protocol/httpbind' rid='1' to='meet.jitsi'/>").expect("a body"));
     let _ = bosh.step();
-    let _ = bosh.answer("<body xmlns='http://jabber.org/protocol/httpbind' sid='s1'/>".to_owned());
-    let _ = bosh.answer(format!("<body xmlns='http://jabber.org/protocol/httpbind'>{BOUND}</body>"));
+    let _ = bosh.answer(1, "<body xmlns='http://jabber.org/protocol/httpbind' sid='s1'/>".to_owned());
+    let _ = bosh.answer(2, format!("<body xmlns='http://jabber.org/protocol/httpbind'>{BOUND}</body>"));
     bosh.take(body);
     loop {
         match bosh.step() {

@@ -33,13 +33,15 @@ pub(super) struct Attendance {
     /// Ends the stream.
     kill: Kill,
     seat: Option<Seat>,
+    /// Whether that seat is of one who takes part.
+    takes_part: bool,
     called: Option<String>,
 }
 
 impl Attendance {
     pub(super) fn new(gate: Arc<Gate>, caller: Caller, kill: Kill) -> Self {
         let ticket = ticket(&caller);
-        Self { gate, caller, ticket, session: None, kill, seat: None, called: None }
+        Self { gate, caller, ticket, session: None, kill, seat: None, takes_part: false, called: None }
     }
 
     pub(super) fn caller(&self) -> &Caller {
@@ -59,6 +61,12 @@ impl Attendance {
     /// The right by which the visitor has their seat.
     pub(super) fn permit(&self) -> Option<Arc<Permit>> {
         self.seat.as_ref().map(|seat| seat.participant().permit())
+    }
+
+    /// Whether they are in the room at this moment, by whatever stream.
+    pub(super) fn is_inside(&self) -> bool {
+        let now = self.gate.clock().now();
+        self.seat.as_ref().is_some_and(|seat| self.gate.live().permit(seat.participant().session(), now).is_some())
     }
 
     /// Asks `access` now, and takes the seat that follows.
@@ -87,6 +95,7 @@ impl Attendance {
         }
         self.session = Some(session);
         self.seat = Some(seat);
+        self.takes_part = enters;
         Ok(())
     }
 
@@ -126,9 +135,28 @@ impl Attendance {
         match seat(&self.gate, &self.kill, &session, &permit, (Kind::Asset, None), self.gate.clock().now()) {
             Ok(new) => {
                 self.seat = Some(new);
+                self.takes_part = false;
                 old.gone();
             }
             // Their time is over: whoever ends them finds them where they were.
+            Err(_) => self.seat = Some(old),
+        }
+    }
+
+    /// The server has let them in, whatever was thought of it before: they take part.
+    fn step_in(&mut self) {
+        if self.takes_part {
+            return;
+        }
+        let (Some(old), Some(session)) = (self.seat.take(), self.session.clone()) else { return };
+        let permit = old.participant().permit();
+        // However many are inside: they are one of them already.
+        match seat(&self.gate, &self.kill, &session, &permit, (Kind::Signalling, None), self.gate.clock().now()) {
+            Ok(new) => {
+                self.seat = Some(new);
+                self.takes_part = true;
+            }
+            // It ends, or has ended: the old seat is how it hears of that.
             Err(_) => self.seat = Some(old),
         }
     }
@@ -163,7 +191,7 @@ impl Attendance {
                 }
                 self.called = Some(name);
             }
-            News::Inside => {}
+            News::Inside => self.step_in(),
             News::Outside => self.step_out(),
             News::Removed { banned } => self.removed(banned),
         }

@@ -180,6 +180,7 @@ impl Proxy {
         self.arrive(&mut attendance, asked, exchange).await?;
         let (opening, head) = self.prepared(xmpp, http, asked, query, &attendance, exchange)?;
         let mut state = State { bosh: Bosh::new(opening), attendance };
+        let rid = body.rid();
         state.bosh.take(body);
         let text = match state.judged().await {
             Ok(text) => text,
@@ -191,7 +192,7 @@ impl Proxy {
         let flight = xmpp.send(head.clone(), text).await.map_err(|error| self.silent(&error))?;
         let answered = flight.answer(ANSWER_MAX, ANSWER).await.map_err(|error| self.silent(&error))?;
         let answered = String::from_utf8(answered.body.into()).map_err(|_| No::Unavailable)?;
-        let answered = state.bosh.answer(answered).map_err(|refusal| {
+        let answered = state.bosh.answer(rid, answered).map_err(|refusal| {
             self.gate.metrics().guard_refused(PROTOCOL, refusal.code());
             No::Unavailable
         })?;
@@ -218,7 +219,7 @@ impl Proxy {
             return Err(No::Unavailable);
         }
         let _flying = Flying::new(&session, self.gate.clone());
-        let leaves = body.terminates();
+        let (rid, leaves) = (body.rid(), body.terminates());
         // A source that is slow to say who may be where keeps nobody inside.
         let locked = tokio::select! {
             biased;
@@ -267,7 +268,17 @@ impl Proxy {
         }
         let text = String::from_utf8(answered.body.into()).map_err(|_| No::Unavailable)?;
         let mut state = session.state.lock().await;
-        let answered = state.bosh.answer(text).map_err(|_| No::Unavailable)?;
+        let answered = match state.bosh.answer(rid, text) {
+            Ok(answered) => answered,
+            Err(refusal) => {
+                // Somebody may have been thrown out in it: what cannot be read is the end.
+                self.gate.metrics().guard_refused(PROTOCOL, refusal.code());
+                drop(state);
+                xmpp.part(&session).await;
+                xmpp.sessions.forget(&sid, &session);
+                return Ok(xml(end_of_session(Some("internal-server-error"))));
+            }
+        };
         state.tell();
         drop(state);
         if answered.ended || leaves {

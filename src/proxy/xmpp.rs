@@ -151,7 +151,7 @@ impl Proxy {
         };
         exchange.code = "signalling";
         let answer = match asked.door {
-            XmppDoor::Preflight => Answer::empty(StatusCode::NO_CONTENT)
+            XmppDoor::Preflight => Answer::empty(StatusCode::OK)
                 .with_header(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS")),
             // Its client asks only for a header that tells shards apart.
             XmppDoor::KeepAlive => Answer::empty(StatusCode::OK),
@@ -265,6 +265,10 @@ impl Proxy {
             self.gate.metrics().guard_refused("conference", GuardRefusal::NoPermit.code());
             return Ok(json(StatusCode::OK, ready(jitsi.hosts(), room)));
         };
+        // Whoever is not in the main room now has not been sent out of it.
+        if request.is_breakout() && !attendance.is_inside() {
+            return Err(refused(GuardRefusal::NotJoined));
+        }
         let target = xmpp.target(asked, &Onward::default()).ok_or(No::UnknownPath)?;
         let mut head = self.head(http, exchange, &target, "application/json", Some(&permit)).map_err(|_| No::BadRequest)?;
         if let Some(token) = xmpp.token(asked, Some(&permit), exchange.name.as_deref()) {

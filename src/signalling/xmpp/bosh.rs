@@ -20,6 +20,8 @@ pub const BODY_MAX: usize = crate::signalling::websocket::MESSAGE_MAX;
 pub const WAIT_MAX: u32 = 60;
 /// The most stanzas in one body.
 const STANZAS_MAX: usize = 256;
+/// So many answers are remembered. Prosody repeats its last two (0.12, `mod_bosh`, `BOSH_HOLD`).
+const HEARD_MAX: usize = 8;
 /// The largest request id (XEP-0124 section 14.1): every number that JavaScript counts exactly.
 const RID_MAX: u64 = (1 << 53) - 1;
 
@@ -31,7 +33,8 @@ const CLIENT_BODY: Rules = Rules {
     depth: xml::CLIENT.depth,
     nodes: xml::CLIENT.nodes,
 };
-const SERVER_BODY: Rules = Rules { default_ns: "", ..xml::SERVER };
+/// The envelope is one level more than a client may say over a WebSocket, and the server may put something around that.
+const SERVER_BODY: Rules = Rules { default_ns: "", depth: xml::SERVER.depth.saturating_add(16), nodes: 400_000, ..xml::SERVER };
 
 /// One request's body, read strictly.
 #[derive(Clone, Debug)]
@@ -93,6 +96,11 @@ impl Body {
         self.sid.as_deref()
     }
 
+    /// Its number in its session.
+    pub fn rid(&self) -> u64 {
+        self.rid
+    }
+
     /// Whether it ends its session.
     pub fn terminates(&self) -> bool {
         self.terminate
@@ -142,8 +150,12 @@ pub struct Bosh {
     stream: Stream,
     /// The server's id for it, once there is one.
     sid: Option<String>,
-    /// The highest request id that went on.
+    /// The highest request id up to which all have come; zero where none is known.
     rid: u64,
+    /// The one after the next has come before the next: two connections may overtake each other.
+    ahead: bool,
+    /// Whose answers have been heard, the latest last: the server sends an old one again to who asks again.
+    heard: VecDeque<u64>,
     /// The request at hand.
     body: Option<Body>,
     queue: VecDeque<Element<'static>>,
@@ -176,6 +188,8 @@ impl Bosh {
             stream: Stream::new(opening),
             sid: None,
             rid: 0,
+            ahead: false,
+            heard: VecDeque::new(),
             body: None,
             queue: VecDeque::new(),
             said: Vec::new(),
@@ -195,6 +209,8 @@ impl Bosh {
             stream,
             sid: Some(id),
             rid: 0,
+            ahead: false,
+            heard: VecDeque::new(),
             body: None,
             queue: VecDeque::new(),
             said: Vec::new(),
@@ -220,6 +236,12 @@ impl Bosh {
     pub fn step(&mut self) -> Next {
         let Some(body) = &self.body else { return Next::End(GuardRefusal::Malformed) };
         let opens = self.sid.is_none();
+        // Prosody obeys the next one, keeps the one after it, repeats its answer to an old one, and takes any other for the end of a session that it goes on
+        // with (0.12, `mod_bosh`). Our own last word has to be the next one.
+        // An old one is judged like any other: the server may never have got it.
+        if self.rid > 0 && body.rid > self.rid.saturating_add(2) {
+            return Next::End(GuardRefusal::NotAllowed);
+        }
         if opens && (!self.queue.is_empty() || body.restart || body.terminate) {
             return Next::End(GuardRefusal::NotAllowed);
         }
@@ -236,7 +258,15 @@ impl Bosh {
             }
         }
         let Some(body) = self.body.take() else { return Next::End(GuardRefusal::Malformed) };
-        self.rid = self.rid.max(body.rid);
+        match body.rid {
+            rid if self.rid == 0 => self.rid = rid,
+            rid if rid == self.rid.saturating_add(1) => {
+                self.rid = rid.saturating_add(u64::from(self.ahead));
+                self.ahead = false;
+            }
+            rid if rid > self.rid => self.ahead = true,
+            _ => {}
+        }
         Next::On(body.written(self.sid.as_deref(), &self.said))
     }
 
@@ -282,15 +312,20 @@ impl Bosh {
         self.sid.as_deref()
     }
 
-    /// The server's answer, as the client gets it. `ended` tells whether the session is over with it.
+    /// The server's answer to this request, as the client gets it. `ended` tells whether the session is over with it.
     ///
     /// # Errors
-    /// Where it opens a session that cannot be bound: the client must not get it then.
-    pub fn answer(&mut self, text: String) -> Result<Answered, GuardRefusal> {
+    /// Where it opens a session that cannot be bound, or cannot be read: the client must not get it then.
+    pub fn answer(&mut self, rid: u64, text: String) -> Result<Answered, GuardRefusal> {
         let read = xml::read(&text, &SERVER_BODY).ok().filter(|body| body.is(BOSH, "body"));
-        let Some(body) = read else {
-            return if self.sid.is_some() { Ok(Answered { text, ended: false }) } else { Err(GuardRefusal::Malformed) };
-        };
+        let body = read.ok_or(GuardRefusal::Malformed)?;
+        let again = self.heard.contains(&rid);
+        if !again {
+            self.heard.push_back(rid);
+            if self.heard.len() > HEARD_MAX {
+                self.heard.pop_front();
+            }
+        }
         let ended = body.attr("type") == Some("terminate");
         if self.sid.is_none() && !ended {
             let id = body.attr("sid").ok_or(GuardRefusal::Malformed)?;
@@ -304,11 +339,16 @@ impl Bosh {
         let mut ours = body.clone();
         for node in &mut ours.children {
             if let Node::Element(element) = node
-                && let Some(instead) = self.stream.server(element)
+                && let Some(instead) = if again { self.stream.server_again(element) } else { self.stream.server(element) }
             {
                 *node = Node::Element(instead);
                 changed = true;
             }
+        }
+        // It names itself by its own id, which is none that its client has.
+        if ours.attr("sid").is_some() {
+            ours.remove_attr("sid");
+            changed = true;
         }
         let text = if changed { ours.to_xml("") } else { text };
         Ok(Answered { text, ended })

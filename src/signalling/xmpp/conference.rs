@@ -30,10 +30,12 @@ pub struct Request {
     #[serde(skip_serializing_if = "Option::is_none")]
     vnode: Option<String>,
     properties: BTreeMap<String, serde_json::Value>,
+    #[serde(skip)]
+    breakout: bool,
 }
 
 impl Request {
-    /// Reads one about this room.
+    /// Reads one about this room, or about a breakout room, whose main room nobody can tell from its name.
     ///
     /// # Errors
     /// `Malformed` where it is none, or says something twice or in another type; `OtherRoom` where it is about another.
@@ -44,12 +46,19 @@ impl Request {
         let mut request: Self = serde_json::from_slice(bytes).map_err(|_| GuardRefusal::Malformed)?;
         let named = Jid::parse(&request.room).filter(|jid| jid.resource.is_none()).ok_or(GuardRefusal::OtherRoom)?;
         let vhosts = std::iter::once(hosts.domain.clone()).chain(hosts.visitors.iter().map(|vnode| Hosts::visitor_host(vnode)));
-        if !vhosts.into_iter().any(|vhost| Place::of(hosts, room, &vhost).is_room(&named)) {
+        let main = vhosts.into_iter().any(|vhost| Place::of(hosts, room, &vhost).is_room(&named));
+        request.breakout = super::rules::is_breakout(hosts, &named);
+        if !main && !request.breakout {
             return Err(GuardRefusal::OtherRoom);
         }
         request.room = named.written();
         request.vnode = request.vnode.filter(|vnode| hosts.visitors.contains(vnode));
         Ok(request)
+    }
+
+    /// Whether it is about a breakout room: that is for those who are in the main room at this moment.
+    pub fn is_breakout(&self) -> bool {
+        self.breakout
     }
 
     /// It as it goes on.
@@ -114,6 +123,6 @@ impl<'de> Visitor<'de> for Members {
             return Err(M::Error::custom("a property that is no plain value"));
         }
         let room = room.ok_or_else(|| M::Error::custom("no room"))?;
-        Ok(Request { room, machine_uid: machine, session_id: session, vnode, properties })
+        Ok(Request { room, machine_uid: machine, session_id: session, vnode, properties, breakout: false })
     }
 }

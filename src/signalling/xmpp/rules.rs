@@ -138,7 +138,7 @@ fn conference(standing: &Standing<'_>, stanza: &mut Element<'_>) -> Result<bool,
     child.attrs.retain(|a| a.ns.is_empty() && matches!(&*a.name, "room" | "machine-uid" | "session-id" | "version"));
     let named = child.attr("room").and_then(Jid::parse).filter(|room| {
         let main = standing.place.is_some_and(|place| place.is_room(room));
-        room.resource.is_none() && (main || is_breakout(standing, room))
+        room.resource.is_none() && (main || may_break_out(standing, room))
     });
     let written = named.map(|room| room.written()).ok_or(GuardRefusal::OtherRoom)?;
     child.set_attr("room", written);
@@ -174,7 +174,7 @@ fn addressed(standing: &Standing<'_>, form: Form, to: &Jid<'_>, stanza: &Element
         if place.is_lobby(to) {
             return invites(standing, stanza);
         }
-        if is_breakout(standing, to) {
+        if may_break_out(standing, to) {
             return invites(standing, stanza);
         }
     }
@@ -197,7 +197,9 @@ fn to_room(standing: &Standing<'_>, form: Form, to: &Jid<'_>, stanza: &Element<'
         Form::Here if to.resource.is_none() => Refuse(GuardRefusal::NotAllowed),
         Form::Here if standing.admitted && standing.nick.is_some() && standing.nick == to.resource => Pass,
         Form::Here => Ask { enters: true },
-        Form::Gone => Pass,
+        // Prosody answers it only where there is no such room: it would tell strangers whether a meeting goes on.
+        Form::Gone if standing.joined || standing.nick.is_some() => Pass,
+        Form::Gone => Ask { enters: false },
         Form::Message => invites(standing, stanza),
         Form::Question | Form::Answer => Ask { enters: false },
     }
@@ -252,8 +254,13 @@ fn to_server(standing: &Standing<'_>, form: Form, host: &str, stanza: &Element<'
 }
 
 /// A breakout room has no guard but its random name (jitsi-meet, `mod_muc_breakout_rooms.lua`): it is for those who have been in the main room.
-fn is_breakout(standing: &Standing<'_>, to: &Jid<'_>) -> bool {
-    standing.joined && standing.hosts.breakout.as_deref() == Some(&*to.host) && to.node.as_deref().is_some_and(is_uuid)
+fn may_break_out(standing: &Standing<'_>, to: &Jid<'_>) -> bool {
+    standing.joined && is_breakout(standing.hosts, to)
+}
+
+/// Whether this is a breakout room, or somebody in it.
+pub(super) fn is_breakout(hosts: &Hosts, to: &Jid<'_>) -> bool {
+    hosts.breakout.as_deref() == Some(&*to.host) && to.node.as_deref().is_some_and(is_uuid)
 }
 
 /// RFC 9562 section 4, in small letters.

@@ -57,6 +57,8 @@ pub(super) struct Stream {
     /// The rooms it is in, by their addresses: the room, breakout rooms.
     inside: BTreeSet<String>,
     joined: bool,
+    /// The server has been asked to resume, and has not answered yet.
+    resuming: bool,
     waiting: HashSet<String>,
     news: Vec<News>,
     /// What waits for the answer of `access`.
@@ -94,6 +96,7 @@ impl Stream {
             nick: None,
             inside: BTreeSet::new(),
             joined: false,
+            resuming: false,
             waiting: HashSet::new(),
             news: Vec::new(),
             asked: None,
@@ -247,7 +250,9 @@ impl Stream {
     /// `access` has answered; where it said no, with the sentence for the person.
     pub(super) fn decided(&mut self, no: Option<&str>) -> Outcome {
         let asked = self.asked.take();
-        self.opening.admitted = no.is_none();
+        // Who is inside stays until `access` ends them by the list: a word that is refused there takes nothing away.
+        self.opening.admitted = no.is_none() || (self.opening.admitted && !self.inside.is_empty());
+        self.resuming |= no.is_none() && matches!(asked, Some(Asked::Resume { .. }));
         match (asked, no) {
             (None, _) => Outcome::End(GuardRefusal::NoPermit),
             (Some(Asked::Stanza { written, .. } | Asked::Resume { written }), None) => Outcome::On(written),

@@ -24,18 +24,29 @@ impl Stream {
                 self.as_it_knows_it(element)
             }
             (ns, "failed") if SM.contains(&ns) => {
-                self.did_not_enter();
+                // To enable it a second time fails too, and says nothing about being inside.
+                if std::mem::take(&mut self.resuming) {
+                    self.did_not_enter();
+                }
                 self.as_it_knows_it(element)
             }
             _ => None,
         }
     }
 
+    /// The same of what the server has said before, and repeats: nothing is learnt from it twice.
+    pub(in crate::signalling::xmpp) fn server_again(&mut self, element: &Element<'_>) -> Option<Element<'static>> {
+        if element.is(CLIENT, "iq") { self.server_iq(element) } else { None }
+    }
+
     fn server_iq(&mut self, iq: &Element<'_>) -> Option<Element<'static>> {
         if !matches!(iq.attr("type"), Some("result" | "error")) {
             return None;
         }
-        if let Some(jid) = iq.child(BIND, "bind").and_then(|bind| bind.child(BIND, "jid")) {
+        // Later it can only be somebody else's word, through the room.
+        if !self.bound
+            && let Some(jid) = iq.child(BIND, "bind").and_then(|bind| bind.child(BIND, "jid"))
+        {
             self.bound = true;
             self.address = Some(jid.text().into_owned());
             return None;
@@ -131,6 +142,7 @@ impl Stream {
     fn resumed(&mut self) {
         self.bound = true;
         self.joined = true;
+        self.resuming = false;
         let address = self.place().map(Place::address);
         self.inside.extend(address);
         self.news.push(News::Inside);

@@ -25,7 +25,7 @@ fn opened(name: &str, who: &str) -> (Bosh, String) {
         text.contains("to=\"meet.jitsi\"") && text.contains("wait=\"60\"") && !text.contains("evil") && text.contains(":version=\"1.0\""),
         "{text}"
     );
-    let answer = bosh.answer(CREATED.to_owned()).unwrap().text;
+    let answer = bosh.answer(101, CREATED.to_owned()).unwrap().text;
     let sid = answer.split("sid='").nth(1).unwrap().split('\'').next().unwrap().to_owned();
     assert!(sid.starts_with("5c3b-77_0") && answer.contains("stream:features"), "{answer}");
     (bosh, sid)
@@ -42,7 +42,7 @@ fn bound(bosh: &mut Bosh, sid: &str) {
     let answer = format!(
         "<body {NS}><iq id='b' type='result' xmlns='jabber:client'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>a@meet.jitsi/x</jid></bind></iq></body>"
     );
-    assert_eq!(bosh.answer(answer.clone()).unwrap().text, answer, "what needs no change comes as it was");
+    assert_eq!(bosh.answer(102, answer.clone()).unwrap().text, answer, "what needs no change comes as it was");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn each_stanza_of_a_body_is_judged() {
 
     let id = text.split("id=\"gk1").nth(1).unwrap().split('"').next().unwrap();
     let pong = format!("<body {NS}><iq from='meet.jitsi' to='a@meet.jitsi/x' type='result' id='gk1{id}' xmlns='jabber:client'/></body>");
-    let answer = bosh.answer(pong).unwrap().text;
+    let answer = bosh.answer(103, pong).unwrap().text;
     assert!(answer.contains("not-allowed") && answer.contains("private@conference.meet.jitsi/ann") && !answer.contains("gk1"), "{answer}");
 }
 
@@ -132,7 +132,7 @@ fn whoever_has_to_leave_leaves_and_is_told_in_two_steps() {
     say(&mut bosh, 12, &sid, "<presence xmlns='jabber:client' to='standup@conference.meet.jitsi/ann'/>");
     bosh.decided(None).unwrap();
     bosh.step();
-    bosh.answer(format!("<body {NS}><presence xmlns='jabber:client' from='standup@conference.meet.jitsi/ann'><x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x></presence></body>")).unwrap();
+    bosh.answer(104, format!("<body {NS}><presence xmlns='jabber:client' from='standup@conference.meet.jitsi/ann'><x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x></presence></body>")).unwrap();
     let last = quoted(&bosh.leaving().unwrap());
     assert!(
         last.contains("rid=\"13\"") && last.contains("type=\"terminate\"") && last.contains("standup@conference.meet.jitsi/ann"),
@@ -149,6 +149,49 @@ fn a_session_that_cannot_be_bound_is_not_handed_out() {
         let mut bosh = Bosh::new(opening("standup", "ann", true));
         bosh.take(create());
         bosh.step();
-        assert!(bosh.answer(answer.clone()).is_err(), "{answer}");
+        assert!(bosh.answer(105, answer.clone()).is_err(), "{answer}");
     }
+}
+
+#[test]
+fn what_is_as_deep_as_a_client_may_say_hides_nothing_beside_it() {
+    let (mut bosh, sid) = opened("standup", "ann");
+    bound(&mut bosh, &sid);
+    let deep = format!("<message xmlns='jabber:client'>{}{}</message>", "<a xmlns='x:y'>".repeat(63), "</a>".repeat(63));
+    let own = |kind: &str, code: &str| {
+        format!(
+            "<presence from='standup@conference.meet.jitsi/ann'{kind} xmlns='jabber:client'><x xmlns='http://jabber.org/protocol/muc#user'><status code='{code}'/><status code='110'/></x></presence>"
+        )
+    };
+    bosh.answer(106, format!("<body {NS}>{}</body>", own("", "100"))).unwrap();
+    bosh.answer(107, format!("<body {NS}>{deep}{}</body>", own(" type='unavailable'", "307"))).unwrap();
+    assert!(bosh.news().contains(&crate::signalling::News::Removed { banned: false }));
+}
+
+#[test]
+fn requests_come_in_their_order_and_an_answer_is_believed_once() {
+    let own = |kind: &str| {
+        format!(
+            "<body {NS}><presence from='standup@conference.meet.jitsi/ann'{kind} xmlns='jabber:client'><x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x></presence></body>"
+        )
+    };
+    let (mut bosh, sid) = opened("standup", "ann");
+    bound(&mut bosh, &sid);
+    let idle = |bosh: &mut Bosh, rid| say(bosh, rid, &sid, "");
+    // The next, the one after it before it, an old one again; never one from nowhere.
+    assert!(matches!(idle(&mut bosh, 13), Next::On(_)));
+    assert_eq!(idle(&mut bosh, 14), Next::End(GuardRefusal::NotAllowed));
+    assert!(matches!(idle(&mut bosh, 12), Next::On(_)));
+    assert!(matches!(idle(&mut bosh, 11), Next::On(_)));
+    assert_eq!(idle(&mut bosh, 1_000), Next::End(GuardRefusal::NotAllowed));
+    assert!(quoted(&bosh.leaving().unwrap()).contains("rid=\"14\""), "our last word is the next one");
+
+    use crate::signalling::News::{Inside, Outside};
+    bosh.news();
+    bosh.answer(20, own("")).unwrap();
+    bosh.answer(21, own(" type='unavailable'")).unwrap();
+    bosh.answer(22, own("")).unwrap();
+    assert_eq!(bosh.news(), [Inside, Outside, Inside]);
+    bosh.answer(21, own(" type='unavailable'")).unwrap();
+    assert_eq!(bosh.news(), [], "repeated, it says nothing new");
 }

@@ -41,6 +41,14 @@ fn a_request_names_its_own_room_once_and_is_written_anew() {
 }
 
 #[test]
+fn a_breakout_room_is_told_from_the_main_one() {
+    let read = |room_named: &str| Request::read(format!(r#"{{"room":"{room_named}"}}"#).as_bytes(), &hosts(), &room("standup"));
+    assert!(read("0a1b2c3d-0000-4000-8000-00000000000a@breakout.meet.jitsi").unwrap().is_breakout());
+    assert!(!read("standup@conference.meet.jitsi").unwrap().is_breakout());
+    assert!(read("standup@breakout.meet.jitsi").is_err());
+}
+
+#[test]
 fn who_may_not_be_in_the_room_is_told_that_there_is_a_conference() {
     let text = ready(&hosts(), &room("standup"));
     let read: serde_json::Value = serde_json::from_str(&text).unwrap();

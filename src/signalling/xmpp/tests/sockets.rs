@@ -323,3 +323,13 @@ fn what_would_grow_too_long_without_its_prefixes_goes_nowhere() {
     assert!(text.len() < 30_000);
     assert_eq!(inside().client(&text), Verdict::End(GuardRefusal::TooLarge));
 }
+
+#[test]
+fn to_enable_twice_says_nothing_about_being_inside() {
+    let mut guard = bound(true);
+    assert_eq!(guard.client(JOIN), Verdict::Join(room("standup")));
+    guard.decided(&room("standup"), Ok(()));
+    guard.news();
+    guard.server("<failed xmlns='urn:xmpp:sm:3'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>");
+    assert_eq!(guard.news(), [], "it would give the place up that the join has taken");
+}
