@@ -119,6 +119,15 @@ impl Profile {
         }
     }
 
+    /// The parameter in which this server's own pages take a token, besides ours: whoever embeds them knows no other.
+    pub fn page_token(&self) -> Option<&'static str> {
+        match self {
+            Self::Generic(_) | Self::PeerCalls(_) => None,
+            // jitsi-meet, `base/jwt/functions.ts`; `external_api.js` puts it into the query.
+            Self::Jitsi(_) => Some("jwt"),
+        }
+    }
+
     /// What is known of letter case.
     pub fn letter_case(&self) -> LetterCase {
         match self {

@@ -154,10 +154,20 @@ impl Proxy {
                 exchange.way = Some(Way::Open(OpenPlace(())));
                 Next::Forward
             }
-            Ok(Target::Room { room, kind }) => {
-                let head = http.req_header();
-                visit.room(head, exchange, &room, kind).await
-            }
+            Ok(Target::Room { room, kind }) => match gate.profile().page_token() {
+                None => visit.room(http.req_header(), exchange, &room, kind).await,
+                Some(parameter) => match target::strip(&path, stripped.kept(), parameter) {
+                    Ok(native) => {
+                        exchange.target = path.with_query(native.kept()).into_owned();
+                        exchange.retargeted |= native.was_there();
+                        visit.also(&native).room(http.req_header(), exchange, &room, kind).await
+                    }
+                    Err(bad) => {
+                        tracing::debug!(request = %exchange.id, reason = bad.reason(), "refused a request's target");
+                        asker.turn_away(exchange, &No::BadRequest)
+                    }
+                },
+            },
             Ok(Target::Shared) => match visit.caller(http.req_header(), exchange).await {
                 Ok(caller) => visit.shared(&caller, exchange).await,
                 Err(Foreign) => visit.foreign(exchange, None),

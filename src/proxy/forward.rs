@@ -61,12 +61,17 @@ pub fn request(
     for name in dropped {
         head.remove_header(&name);
     }
-    addresses(head, &config.tokens.parameter);
+    let parameters = [Some(config.tokens.parameter.as_str()), config.upstream.profile.page_token()];
+    for parameter in parameters.into_iter().flatten() {
+        addresses(head, parameter);
+    }
     if exchange.took_authorization {
         head.remove_header(&header::AUTHORIZATION);
     }
     cookies(head, exchange.cookies.as_ref(), style)?;
-    referer(head, &config.tokens.parameter)?;
+    for parameter in parameters.into_iter().flatten() {
+        referer(head, parameter)?;
+    }
     match way {
         Way::Permitted(permit, _) | Way::Judged(_, Some(permit)) => identity(head, permit, exchange.name.as_deref())?,
         Way::Open(_) | Way::Judged(_, None) => {}

@@ -124,7 +124,7 @@ impl Visit<'_> {
         let Ok(judged) = self.gate.judge(&caller, room, moment).await else {
             return self.asker.turn_away(exchange, &No::Unavailable);
         };
-        if self.asker.navigation && self.stripped.was_there() {
+        if self.asker.navigation && self.shows_a_token(head) {
             self.gate.metrics().decided(&judged.outcome.decision, exchange.started.elapsed());
             exchange.code = judged.outcome.decision.code();
             return match self.session(&caller, &judged) {
@@ -133,6 +133,13 @@ impl Visit<'_> {
             };
         }
         self.one_room(&caller, exchange, judged, kind)
+    }
+
+    /// Whether a token has to leave the address bar. One in the server's own parameter stays in a frame's address, which nobody sees: the page in
+    /// it may have no cookies, and then brings it to its signalling from there.
+    fn shows_a_token(&self, head: &RequestHeader) -> bool {
+        let framed = head.headers.get("sec-fetch-dest").is_some_and(|dest| dest.as_bytes() == b"iframe");
+        self.stripped.was_there() || (!framed && self.also.is_some_and(Stripped::was_there))
     }
 
     pub(super) fn foreign(&self, exchange: &mut Exchange, room: Option<&RoomName>) -> Next {

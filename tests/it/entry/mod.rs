@@ -1,6 +1,7 @@
 //! From a link to a room, or not.
 
 mod identity;
+mod jitsi;
 mod link;
 mod origins;
 mod rooms;
