@@ -126,7 +126,7 @@ fn body(script: &str) {
                 }
             }
             Next::On(text) => return judged(&text, ""),
-            Next::End(_) => return,
+            Next::NotNow | Next::End(_) => return,
         }
     }
 }

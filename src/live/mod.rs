@@ -67,6 +67,10 @@ pub struct Participant {
     permit: Mutex<Arc<Permit>>,
     /// How they call themselves inside, where a guard has heard it.
     called: Mutex<Option<Arc<str>>>,
+    /// By which name the meeting's own server knows them in the room.
+    nick: Mutex<Option<Arc<str>>>,
+    /// Somebody has seen to their being kept out.
+    thrown: AtomicBool,
     exchanges: Mutex<HashMap<u64, Eject>>,
     /// Open exchanges that are signalling.
     signalling: AtomicUsize,
@@ -173,6 +177,8 @@ impl Live {
                 visitor,
                 permit: Mutex::new(permit.clone()),
                 called: Mutex::default(),
+                nick: Mutex::default(),
+                thrown: AtomicBool::new(false),
                 exchanges: Mutex::default(),
                 signalling: AtomicUsize::new(0),
                 heard: AtomicI64::new(0),
@@ -294,6 +300,16 @@ impl Participant {
         self.called.lock().clone()
     }
 
+    /// By which name the meeting's own server knows them.
+    pub fn nick(&self) -> Option<Arc<str>> {
+        self.nick.lock().clone()
+    }
+
+    /// A moderator has thrown them out inside the meeting; whether this is the first to say so. Everybody in the room sees it.
+    pub fn throw(&self) -> bool {
+        !self.thrown.swap(true, Ordering::AcqRel)
+    }
+
     /// Ends all its exchanges, now and for good. The first reason counts; whether this was it.
     pub fn end(&self, ending: Ending) -> bool {
         let exchanges = self.exchanges.lock();
@@ -349,6 +365,11 @@ impl Seat {
     /// They call themselves so inside.
     pub fn called(&self, name: &str) {
         *self.participant.called.lock() = Some(name.into());
+    }
+
+    /// The meeting's own server knows them by this name.
+    pub fn known_as(&self, nick: &str) {
+        *self.participant.nick.lock() = Some(nick.into());
     }
 
     /// The exchange was heard of again (a message on a socket, a poll).

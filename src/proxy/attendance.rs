@@ -14,7 +14,7 @@ use super::visit::seat;
 use crate::access::{Bar, Decision, Permit, RoomName};
 use crate::config::Config;
 use crate::gate::{Brought, Caller, Gate, Judged, KeepOut, Moment, Session, Speaks};
-use crate::live::Seat;
+use crate::live::{Participant, Seat};
 use crate::profile::Kind;
 use crate::signalling::xmpp::Ticket;
 use crate::signalling::{GuardRefusal, News};
@@ -169,11 +169,13 @@ impl Attendance {
     }
 
     /// A moderator inside has thrown them out: what the link would open again at once is shut until the meeting ends.
-    fn removed(&self, banned: bool) {
-        let Some(participant) = self.seat.as_ref().map(|seat| seat.participant().clone()) else { return };
-        let gate = self.gate.clone();
+    fn removed(&self, participant: &Arc<Participant>, banned: bool) {
+        if !participant.throw() {
+            return;
+        }
+        let (gate, participant) = (self.gate.clone(), participant.clone());
         let person = participant.permit().person().name.clone();
-        let name = person.or_else(|| self.called.clone()).unwrap_or_else(|| "Somebody".to_owned());
+        let name = person.or_else(|| participant.called().map(|c| c.to_string())).unwrap_or_else(|| "Somebody".to_owned());
         tokio::spawn(async move {
             let kind = if banned { Bar::Banned } else { Bar::Ejected };
             let order = KeepOut { kind, lasting: false, name: &name, by: INSIDE };
@@ -193,7 +195,23 @@ impl Attendance {
             }
             News::Inside => self.step_in(),
             News::Outside => self.step_out(),
-            News::Removed { banned } => self.removed(banned),
+            News::Nick(nick) => {
+                if let Some(seat) = &self.seat {
+                    seat.known_as(&nick);
+                }
+            }
+            News::Removed { banned } => {
+                if let Some(seat) = &self.seat {
+                    self.removed(seat.participant(), banned);
+                }
+            }
+            News::SawRemoved { nick, banned } => {
+                let Some(permit) = self.permit() else { return };
+                let people = self.gate.live().participants(Some(permit.room()));
+                for participant in people.iter().filter(|p| p.nick().as_deref() == Some(nick.as_str())) {
+                    self.removed(participant, banned);
+                }
+            }
         }
     }
 }

@@ -183,7 +183,8 @@ impl Proxy {
         let rid = body.rid();
         state.bosh.take(body);
         let text = match state.judged().await {
-            Ok(text) => text,
+            Ok(Some(text)) => text,
+            Ok(None) => return Err(No::Unavailable),
             Err(refusal) => {
                 self.gate.metrics().guard_refused(PROTOCOL, refusal.code());
                 return Ok(xml(end_of_session(Some("bad-request"))));
@@ -226,10 +227,11 @@ impl Proxy {
             ending = session.exchange.ended() => return Ok(session.last_word(ending).await),
             locked = session.judged(body) => locked,
         };
-        let (state, judged) = locked;
+        let (mut state, judged) = locked;
         let sid = state.bosh.sid().unwrap_or_default().to_owned();
         let text = match judged {
-            Ok(text) => text,
+            Ok(Some(text)) => text,
+            Ok(None) => return Err(No::Unavailable),
             Err(refusal) => {
                 self.gate.metrics().guard_refused(PROTOCOL, refusal.code());
                 drop(state);
@@ -242,7 +244,13 @@ impl Proxy {
         let target = xmpp.target(asked, &Parameters::read(query).onward(None, None)).ok_or(No::UnknownPath)?;
         let head = self.head(http, exchange, &target, CONTENT_TYPE, permit.as_deref()).map_err(|_| No::BadRequest)?;
         // Sent while the state is locked: the server gets the requests in the order in which they were judged.
-        let flight = xmpp.send(head, text).await.map_err(|error| self.silent(&error))?;
+        let flight = match xmpp.send(head, text).await {
+            Ok(flight) => flight,
+            Err(error) => {
+                state.bosh.not_sent(rid);
+                return Err(self.silent(&error));
+            }
+        };
         drop(state);
         let answered = tokio::select! {
             biased;
@@ -281,6 +289,10 @@ impl Proxy {
         };
         state.tell();
         drop(state);
+        if leaves && !answered.ended {
+            // An old answer, repeated: the server has not looked at the end in it.
+            xmpp.part(&session).await;
+        }
         if answered.ended || leaves {
             xmpp.sessions.forget(&sid, &session);
         }
@@ -313,7 +325,7 @@ impl Proxy {
 
 impl Session {
     /// Judges one request's body. The session stays locked until the server has it.
-    async fn judged(&self, body: Body) -> (tokio::sync::MutexGuard<'_, State>, Result<String, GuardRefusal>) {
+    async fn judged(&self, body: Body) -> (tokio::sync::MutexGuard<'_, State>, Result<Option<String>, GuardRefusal>) {
         let mut state = self.state.lock().await;
         state.bosh.take(body);
         let judged = state.judged().await;
@@ -346,8 +358,8 @@ async fn watch(gate: Arc<Gate>, xmpp: Arc<Xmpp>, session: Arc<Session>, sid: Str
                 let silent = session.flying.load(Ordering::Acquire) == 0 && gate.clock().now().since(heard) >= SILENCE;
                 if silent {
                     // One whose server is more patient would be inside with nobody who could end it.
-                    xmpp.sessions.forget(&sid, &session);
-                    return xmpp.part(&session).await;
+                    xmpp.part(&session).await;
+                    return xmpp.sessions.forget(&sid, &session);
                 }
             }
         }
@@ -366,17 +378,27 @@ impl Xmpp {
 
     /// The server is told that the visitor leaves: the room sees them go at once.
     async fn part(&self, session: &Session) {
-        let Some(last) = session.state.lock().await.bosh.leaving() else { return };
+        let Some((rid, last)) = session.state.lock().await.bosh.leaving() else { return };
         let told = async { self.send(session.head.clone(), last).await?.answer(ANSWER_MAX, Duration::from_secs(5)).await };
-        if let Err(error) = told.await {
-            tracing::warn!(%error, "the XMPP server was not told that somebody has left");
+        match told.await {
+            Err(error) => tracing::warn!(%error, "the XMPP server was not told that somebody has left"),
+            // What the client had not fetched yet comes with it: perhaps that a moderator has thrown them out.
+            Ok(answered) => {
+                let Ok(text) = String::from_utf8(answered.body.into()) else { return };
+                let mut state = session.state.lock().await;
+                if state.bosh.answer(rid, text).is_ok() {
+                    state.tell();
+                }
+            }
         }
     }
 }
 
 impl State {
     /// The request at hand as it goes on, once `access` has been asked what it has to be asked.
-    async fn judged(&mut self) -> Result<String, GuardRefusal> {
+    ///
+    /// `None`: it is to be asked again.
+    async fn judged(&mut self) -> Result<Option<String>, GuardRefusal> {
         loop {
             let next = self.bosh.step();
             for refusal in self.bosh.refusals() {
@@ -384,7 +406,8 @@ impl State {
             }
             self.tell();
             match next {
-                Next::On(text) => return Ok(text),
+                Next::On(text) => return Ok(Some(text)),
+                Next::NotNow => return Ok(None),
                 Next::End(refusal) => return Err(refusal),
                 Next::Ask { room, enters } => {
                     let answer = self.attendance.admits(&room, enters).await;

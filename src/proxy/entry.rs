@@ -118,24 +118,42 @@ impl Proxy {
             return asker.turn_away(exchange, &No::Unavailable);
         };
         exchange.whence = Some(whence(peer, &head.headers, &config.server.trusted_proxies));
-        let mut visit = Visit::new(&gate, &config, &asker, peer, upgrade, &stripped);
+        let visit = Visit::new(&gate, &config, &asker, peer, upgrade, &stripped);
         if path.as_str().starts_with(OWN) {
             return visit.own(http.req_header(), exchange).await;
         }
-        let asked = Asked { method: head.method.as_str(), path: &path, query: target::Query::new(stripped.kept()), upgrade };
+        // What the server's own pages take for a token leaves every address as well.
+        let native = match gate.profile().page_token().map(|parameter| target::strip(&path, stripped.kept(), parameter)) {
+            Some(Err(bad)) => {
+                tracing::debug!(request = %exchange.id, reason = bad.reason(), "refused a request's target");
+                return asker.turn_away(exchange, &No::BadRequest);
+            }
+            Some(Ok(native)) => Some(native),
+            None => None,
+        };
+        let kept = native.as_ref().map_or(stripped.kept(), target::Stripped::kept);
+        if let Some(native) = &native {
+            exchange.target = path.with_query(kept).into_owned();
+            exchange.retargeted |= native.was_there();
+        }
+        let mut visit = match &native {
+            Some(native) => visit.also(native),
+            None => visit,
+        };
+        let asked = Asked { method: head.method.as_str(), path: &path, query: target::Query::new(kept), upgrade };
         match gate.profile().locate(&asked) {
             Err(unclear) => {
                 tracing::debug!(reason = unclear.0, "refused a request's target");
                 asker.turn_away(exchange, &No::BadRequest)
             }
             // What is at no address of ours has no token in it either, once a person looks at it.
-            Ok(Target::Open | Target::Unknown) if asker.navigation && stripped.was_there() => {
+            Ok(Target::Open | Target::Unknown) if asker.navigation && visit.shows_a_token(head) => {
                 exchange.code = "clean";
                 Next::Answer(Answer::see_other(&exchange.target))
             }
             Ok(Target::Xmpp(asked)) => {
                 // Mobile apps and embedded pages have no cookie; `token=` is how they bring what they have.
-                let native = match target::strip(&path, stripped.kept(), NATIVE_TOKEN) {
+                let native = match target::strip(&path, kept, NATIVE_TOKEN) {
                     Ok(native) => native,
                     Err(bad) => {
                         tracing::debug!(request = %exchange.id, reason = bad.reason(), "refused a request's target");
@@ -154,20 +172,7 @@ impl Proxy {
                 exchange.way = Some(Way::Open(OpenPlace(())));
                 Next::Forward
             }
-            Ok(Target::Room { room, kind }) => match gate.profile().page_token() {
-                None => visit.room(http.req_header(), exchange, &room, kind).await,
-                Some(parameter) => match target::strip(&path, stripped.kept(), parameter) {
-                    Ok(native) => {
-                        exchange.target = path.with_query(native.kept()).into_owned();
-                        exchange.retargeted |= native.was_there();
-                        visit.also(&native).room(http.req_header(), exchange, &room, kind).await
-                    }
-                    Err(bad) => {
-                        tracing::debug!(request = %exchange.id, reason = bad.reason(), "refused a request's target");
-                        asker.turn_away(exchange, &No::BadRequest)
-                    }
-                },
-            },
+            Ok(Target::Room { room, kind }) => visit.room(http.req_header(), exchange, &room, kind).await,
             Ok(Target::Shared) => match visit.caller(http.req_header(), exchange).await {
                 Ok(caller) => visit.shared(&caller, exchange).await,
                 Err(Foreign) => visit.foreign(exchange, None),

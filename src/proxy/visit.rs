@@ -137,7 +137,7 @@ impl Visit<'_> {
 
     /// Whether a token has to leave the address bar. One in the server's own parameter stays in a frame's address, which nobody sees: the page in
     /// it may have no cookies, and then brings it to its signalling from there.
-    fn shows_a_token(&self, head: &RequestHeader) -> bool {
+    pub(super) fn shows_a_token(&self, head: &RequestHeader) -> bool {
         let framed = head.headers.get("sec-fetch-dest").is_some_and(|dest| dest.as_bytes() == b"iframe");
         self.stripped.was_there() || (!framed && self.also.is_some_and(Stripped::was_there))
     }

@@ -156,6 +156,15 @@ pub enum News {
     Inside,
     /// They are no longer, or did not get in.
     Outside,
+    /// The room knows them by this name.
+    Nick(String),
+    /// Somebody inside who may do so removed whom the room knows by this name.
+    SawRemoved {
+        /// The name.
+        nick: String,
+        /// And banned them.
+        banned: bool,
+    },
     /// Somebody inside who may do so removed them.
     Removed {
         /// And banned them.

@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use aws_lc_rs::digest::{Digest, SHA256, digest};
+
 use super::binding::Purpose;
 use super::hosts::Hosts;
 use super::stream::{Opening, Outcome, Stream};
@@ -154,8 +156,8 @@ pub struct Bosh {
     rid: u64,
     /// The one after the next has come before the next: two connections may overtake each other.
     ahead: bool,
-    /// Whose answers have been heard, the latest last: the server sends an old one again to who asks again.
-    heard: VecDeque<u64>,
+    /// Which answers have been heard, the latest last: the server sends an old one again, letter for letter, to who asks again.
+    heard: VecDeque<(u64, Digest)>,
     /// The request at hand.
     body: Option<Body>,
     queue: VecDeque<Element<'static>>,
@@ -177,6 +179,8 @@ pub enum Next {
     },
     /// This body goes on.
     On(String),
+    /// Nothing goes on now; the client asks again.
+    NotNow,
     /// The session ends: no honest client says so.
     End(GuardRefusal),
 }
@@ -242,6 +246,10 @@ impl Bosh {
         if self.rid > 0 && body.rid > self.rid.saturating_add(2) {
             return Next::End(GuardRefusal::NotAllowed);
         }
+        // While one that is ahead waits for the one before it, a repeated one would set it free (`streamclosed`), and the count would be lost.
+        if self.ahead && body.rid <= self.rid {
+            return Next::NotNow;
+        }
         if opens && (!self.queue.is_empty() || body.restart || body.terminate) {
             return Next::End(GuardRefusal::NotAllowed);
         }
@@ -292,8 +300,15 @@ impl Bosh {
         let outcome = self.stream.decided(no);
         match self.carry_out(outcome) {
             Some(Next::End(refusal)) => Err(refusal),
-            Some(Next::Ask { .. } | Next::On(_)) => Err(GuardRefusal::NoPermit),
+            Some(Next::Ask { .. } | Next::On(_) | Next::NotNow) => Err(GuardRefusal::NoPermit),
             None => Ok(()),
+        }
+    }
+
+    /// The request that was last let on has not reached the server: it is not counted.
+    pub fn not_sent(&mut self, rid: u64) {
+        if self.rid == rid {
+            self.rid = rid.saturating_sub(1);
         }
     }
 
@@ -319,9 +334,10 @@ impl Bosh {
     pub fn answer(&mut self, rid: u64, text: String) -> Result<Answered, GuardRefusal> {
         let read = xml::read(&text, &SERVER_BODY).ok().filter(|body| body.is(BOSH, "body"));
         let body = read.ok_or(GuardRefusal::Malformed)?;
-        let again = self.heard.contains(&rid);
+        let mark = (rid, digest(&SHA256, text.as_bytes()));
+        let again = self.heard.iter().any(|(known, text)| *known == rid && text.as_ref() == mark.1.as_ref());
         if !again {
-            self.heard.push_back(rid);
+            self.heard.push_back(mark);
             if self.heard.len() > HEARD_MAX {
                 self.heard.pop_front();
             }
@@ -359,14 +375,14 @@ impl Bosh {
         self.stream.keys().bind(Purpose::Bosh, id, note, self.stream.room()?, self.stream.ticket())
     }
 
-    /// What the server is told when its visitor has to leave: the room sees them go at once.
-    pub fn leaving(&mut self) -> Option<String> {
+    /// What the server is told when its visitor has to leave, and by which request: the room sees them go at once.
+    pub fn leaving(&mut self) -> Option<(u64, String)> {
         let sid = self.sid.clone()?;
         self.rid = self.rid.saturating_add(1);
         let said: Vec<String> = self.stream.leaving().map(|p| p.to_xml("")).into_iter().collect();
         let body =
             Body { rid: self.rid, sid: None, to: None, restart: false, terminate: true, wait: 0, pause: None, ack: None, said: Vec::new() };
-        Some(body.written(Some(&sid), &said))
+        Some((self.rid, body.written(Some(&sid), &said)))
     }
 
     /// What a client is told that had to leave: first by the room's own word, then by the end of the session. (Strophe does not look at what

@@ -45,6 +45,7 @@ const CSI: &str = "urn:xmpp:csi:0";
 const PING: &str = "urn:xmpp:ping";
 const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
 const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";
+const MUC: &str = "http://jabber.org/protocol/muc";
 const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
 const NICK: &str = "http://jabber.org/protocol/nick";
 /// Jicofo's own.

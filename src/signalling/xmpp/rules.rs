@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use super::hosts::Hosts;
 use super::jid::{self, Jid};
 use super::place::Place;
-use super::{BIND, CLIENT, DISCO_INFO, DISCO_ITEMS, FOCUS, MUC_USER, PING, SESSION};
+use super::{BIND, CLIENT, DISCO_INFO, DISCO_ITEMS, FOCUS, MUC, MUC_USER, PING, SESSION};
 use crate::signalling::GuardRefusal;
 use crate::signalling::xml::{Element, Node};
 
@@ -195,6 +195,8 @@ fn to_room(standing: &Standing<'_>, form: Form, to: &Jid<'_>, stanza: &Element<'
     match form {
         // To be somewhere one has to have a name there (XEP-0045 section 7.2.1).
         Form::Here if to.resource.is_none() => Refuse(GuardRefusal::NotAllowed),
+        // Only with this child is it a join (Prosody 0.12, `muc.lib.lua`), and every join is asked about: whoever has left may be under way back.
+        Form::Here if stanza.child(MUC, "x").is_some() => Ask { enters: true },
         Form::Here if standing.admitted && standing.nick.is_some() && standing.nick == to.resource => Pass,
         Form::Here => Ask { enters: true },
         // Prosody answers it only where there is no such room: it would tell strangers whether a meeting goes on.

@@ -226,10 +226,7 @@ impl Stream {
             Some(standing) => rules::judge(&standing, &mut stanza),
         };
         match ruling {
-            Ruling::Pass => {
-                self.learn_nick(&stanza);
-                written(&stanza).map_or_else(Outcome::End, Outcome::On)
-            }
+            Ruling::Pass => written(&stanza).map_or_else(Outcome::End, Outcome::On),
             Ruling::Ask { enters } => {
                 let Some(room) = self.opening.room.clone() else { return self.swap(refused, answer, ELSEWHERE, GuardRefusal::OtherRoom) };
                 if enters {
@@ -291,18 +288,6 @@ impl Stream {
 
     fn place(&self) -> Option<&Place> {
         self.open.as_ref().and_then(|(_, place)| place.as_ref())
-    }
-
-    /// After a resumption nobody has said by which nick it is inside: its next presence does.
-    fn learn_nick(&mut self, stanza: &Element<'_>) {
-        if self.nick.is_none()
-            && self.joined
-            && &*stanza.name == "presence"
-            && let Some(to) = stanza.attr("to").and_then(Jid::parse)
-            && self.place().is_some_and(|place| place.is_room(&to))
-        {
-            self.nick = to.resource.map(str::to_owned);
-        }
     }
 
     /// How somebody calls themself when they join (XEP-0172).

@@ -40,6 +40,13 @@ async fn an_embedding_page_brings_a_token_as_jitsi_knows_it() {
     let seen = gateway.upstream.last();
     assert!(!format!("{seen:?}").contains(&token), "{seen:?}");
 
+    // It leaves what is no room's page, too.
+    for path in ["/", "/libs/app.js", "/static/a.html", "/colibri-ws/a/b/c"] {
+        gateway.upstream.forget();
+        gateway.stranger().sends("GET", &format!("{path}?jwt={token}&x"), &[], b"").await;
+        assert_eq!(gateway.upstream.last().target, format!("{path}?x"));
+    }
+
     for (address, status) in [
         ("/board".to_owned(), 401),
         ("/board?jwt=garbage".to_owned(), 403),

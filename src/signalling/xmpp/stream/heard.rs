@@ -77,6 +77,12 @@ impl Stream {
         if main && presence.attr("type") == Some("error") {
             return self.did_not_enter();
         }
+        // 333: thrown out for a technical reason, which is no moderator's word (XEP-0045 section 17.5).
+        let thrown = status("301") || (status("307") && !status("333"));
+        if main && thrown && !status("110") && presence.attr("type") == Some("unavailable") {
+            // Whoever it is may not have fetched their own word of it yet.
+            self.news.extend(from.resource.map(|nick| News::SawRemoved { nick: nick.to_owned(), banned: status("301") }));
+        }
         if !status("110") || !(main || breakout) {
             return;
         }
@@ -86,6 +92,7 @@ impl Stream {
                 if main {
                     self.joined = true;
                     self.nick = from.resource.map(str::to_owned);
+                    self.news.extend(self.nick.clone().map(News::Nick));
                 }
                 let first = self.inside.is_empty();
                 if self.inside.len() < REMEMBERED && self.inside.insert(room) && first {
@@ -97,12 +104,13 @@ impl Stream {
             Some("unavailable") => {
                 if main {
                     self.nick = None;
-                    // 333: thrown out for a technical reason, which is no moderator's word (XEP-0045 section 17.5).
-                    if status("301") || (status("307") && !status("333")) {
+                    if thrown {
                         self.news.push(News::Removed { banned: status("301") });
                     }
                 }
                 if self.inside.remove(&room) && self.inside.is_empty() {
+                    // Whoever comes again is asked again, also to a breakout room.
+                    self.opening.admitted = false;
                     self.news.push(News::Outside);
                 }
             }
@@ -151,6 +159,7 @@ impl Stream {
     /// The server did not let them in, for a reason of its own (a password, a name that is taken).
     fn did_not_enter(&mut self) {
         if self.inside.is_empty() {
+            self.opening.admitted = false;
             self.news.push(News::Outside);
         }
     }
@@ -162,7 +171,9 @@ impl Stream {
             return true;
         }
         if text.starts_with("<presence") {
-            return has("110") || has("error") || self.hosts().lobby.as_ref().is_some_and(|lobby| has(lobby));
+            return ["110", "301", "307"].into_iter().any(has)
+                || has("error")
+                || self.hosts().lobby.as_ref().is_some_and(|lobby| has(lobby));
         }
         text.starts_with("<iq") && has("gk1.")
     }

@@ -133,7 +133,7 @@ fn whoever_has_to_leave_leaves_and_is_told_in_two_steps() {
     bosh.decided(None).unwrap();
     bosh.step();
     bosh.answer(104, format!("<body {NS}><presence xmlns='jabber:client' from='standup@conference.meet.jitsi/ann'><x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x></presence></body>")).unwrap();
-    let last = quoted(&bosh.leaving().unwrap());
+    let last = quoted(&bosh.leaving().unwrap().1);
     assert!(
         last.contains("rid=\"13\"") && last.contains("type=\"terminate\"") && last.contains("standup@conference.meet.jitsi/ann"),
         "{last}"
@@ -181,17 +181,23 @@ fn requests_come_in_their_order_and_an_answer_is_believed_once() {
     // The next, the one after it before it, an old one again; never one from nowhere.
     assert!(matches!(idle(&mut bosh, 13), Next::On(_)));
     assert_eq!(idle(&mut bosh, 14), Next::End(GuardRefusal::NotAllowed));
+    // An old one now would set free what waits.
+    assert_eq!(idle(&mut bosh, 11), Next::NotNow);
     assert!(matches!(idle(&mut bosh, 12), Next::On(_)));
     assert!(matches!(idle(&mut bosh, 11), Next::On(_)));
     assert_eq!(idle(&mut bosh, 1_000), Next::End(GuardRefusal::NotAllowed));
-    assert!(quoted(&bosh.leaving().unwrap()).contains("rid=\"14\""), "our last word is the next one");
+    assert!(quoted(&bosh.leaving().unwrap().1).contains("rid=\"14\""), "our last word is the next one");
 
-    use crate::signalling::News::{Inside, Outside};
+    use crate::signalling::News::{Inside, Nick, Outside};
     bosh.news();
+    let nick = || Nick("ann".to_owned());
     bosh.answer(20, own("")).unwrap();
     bosh.answer(21, own(" type='unavailable'")).unwrap();
     bosh.answer(22, own("")).unwrap();
-    assert_eq!(bosh.news(), [Inside, Outside, Inside]);
+    assert_eq!(bosh.news(), [nick(), Inside, Outside, nick(), Inside]);
     bosh.answer(21, own(" type='unavailable'")).unwrap();
     assert_eq!(bosh.news(), [], "repeated, it says nothing new");
+    // The same request twice at once: the second answer is another one.
+    bosh.answer(22, own(" type='unavailable'")).unwrap();
+    assert_eq!(bosh.news(), [Outside]);
 }

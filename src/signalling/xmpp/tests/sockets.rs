@@ -34,7 +34,7 @@ fn inside() -> XmppGuard {
     assert_eq!(guard.client(JOIN), Verdict::Join(room("standup")));
     assert!(matches!(guard.decided(&room("standup"), Ok(())), Verdict::Pass(_)));
     assert_eq!(guard.server(&own("", &["110"])), Onward::AsItCame);
-    assert_eq!(guard.news(), [News::Called("Ann".into()), News::Inside]);
+    assert_eq!(guard.news(), [News::Called("Ann".into()), News::Nick("ann".into()), News::Inside]);
     guard
 }
 
@@ -243,7 +243,6 @@ fn a_kick_inside_is_news_and_a_technical_one_is_not() {
         (&["110", "307", "333"], vec![News::Outside]),
         (&["110"], vec![News::Outside]),
         (&["110", "303"], vec![]),
-        (&["307"], vec![]),
     ] {
         let mut guard = inside();
         assert_eq!(guard.server(&own(" type='unavailable'", status)), Onward::AsItCame);
@@ -332,4 +331,36 @@ fn to_enable_twice_says_nothing_about_being_inside() {
     guard.news();
     guard.server("<failed xmlns='urn:xmpp:sm:3'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>");
     assert_eq!(guard.news(), [], "it would give the place up that the join has taken");
+}
+
+#[test]
+fn whoever_has_left_is_asked_again_by_whatever_name_and_door() {
+    let join = |nick: &str| JOIN.replace("/ann", &format!("/{nick}"));
+    let leave = |nick: &str| format!(r#"<presence to="standup@conference.meet.jitsi/{nick}" type="unavailable" xmlns="jabber:client"/>"#);
+    let mut guard = inside();
+    assert!(matches!(guard.client(&leave("ann")), Verdict::Pass(_)));
+    // In one go: the server's word of the leave is not there yet.
+    assert_eq!(guard.client(JOIN), Verdict::Join(room("standup")));
+    guard.server(&own(" type='unavailable'", &["110"]));
+    assert!(matches!(guard.client(&leave("evil")), Verdict::Pass(_)));
+    assert_eq!(guard.client(&join("evil")), Verdict::Join(room("standup")));
+    assert!(matches!(guard.decided(&room("standup"), Err("full")), Verdict::Say(_, Some(GuardRefusal::NoPermit))));
+    let breakout = r#"<presence to="0a1b2c3d-0000-4000-8000-00000000000a@breakout.meet.jitsi/ann" xmlns="jabber:client"/>"#;
+    assert_eq!(guard.client(breakout), Verdict::May(room("standup")));
+    let message = r#"<message to="standup@conference.meet.jitsi" type="groupchat" xmlns="jabber:client"><body>x</body></message>"#;
+    assert_eq!(guard.client(message), Verdict::May(room("standup")));
+}
+
+#[test]
+fn everybody_sees_who_was_thrown_out() {
+    let mut guard = inside();
+    let bob = |status: &[&str]| own(" type='unavailable'", status).replace("/ann'", "/bob'");
+    guard.server(&bob(&["307"]));
+    assert_eq!(guard.news(), [News::SawRemoved { nick: "bob".into(), banned: false }]);
+    guard.server(&bob(&["301"]));
+    assert_eq!(guard.news(), [News::SawRemoved { nick: "bob".into(), banned: true }]);
+    guard.server(&bob(&["307", "333"]));
+    guard.server(&bob(&[]));
+    guard.server(&bob(&["307"]).replace("standup@", "other@"));
+    assert_eq!(guard.news(), []);
 }
