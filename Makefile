@@ -23,7 +23,7 @@ test: ## everything: unit and integration tests, then real browsers against a re
 lint: ## formatting, clippy, documentation, the example configurations
 	@.ci/lint
 
-bench: ## what a decision, a token and a request cost
+bench: ## what a decision, a token, a stanza, a request and thousands of sockets cost
 	@.ci/install build
 	cargo bench
 

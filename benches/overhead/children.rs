@@ -1,11 +1,7 @@
-//! The processes that are measured, and what they cost: each of them alone in its process, so that its CPU time is its own.
+//! What the gateway is compared with, and what stands before and behind it: each of them alone in its process.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -14,61 +10,9 @@ use pingora::server::configuration::ServerConf;
 use pingora::upstreams::peer::HttpPeer;
 use roomgate::proxy::listen::{Listening, bind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 
-/// One measured process; it ends with this value.
-pub struct Measured(Child);
-
-impl Measured {
-    /// A role of this very binary. It tells its address on its standard output.
-    pub fn role(arguments: &[&str]) -> (Self, String) {
-        let own = std::env::current_exe().unwrap();
-        let mut child = unbounded(&own).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        (Self(child), line.trim().to_owned())
-    }
-
-    /// `roomgate serve` as operators run it.
-    pub fn gateway(config: &Path, log: &str) -> Self {
-        let mut command = unbounded(Path::new(env!("CARGO_BIN_EXE_roomgate")));
-        command.args(["serve", "--log", log, "--config"]).arg(config);
-        // Straight to where operators would have a file or the journal: a pipe would cost us the reading.
-        let errors = std::fs::File::create(config.with_extension("log")).unwrap();
-        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn().unwrap())
-    }
-
-    /// CPU time of all its threads so far.
-    pub fn cpu(&self) -> Duration {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.0.id())).unwrap();
-        let nanos = tasks.flatten().filter_map(|task| {
-            let stat = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-            stat.split(' ').next()?.parse::<u64>().ok()
-        });
-        Duration::from_nanos(nanos.sum())
-    }
-
-    /// Its memory now, in KiB.
-    pub fn memory(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    }
-}
-
-impl Drop for Measured {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// With as many open files as this machine allows, and one worker thread: two would measure how they wake each other.
-fn unbounded(program: &Path) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", r#"ulimit -n "$(ulimit -Hn)"; exec "$0" "$@""#]).arg(program).env("TOKIO_WORKER_THREADS", "1");
-    command
-}
+use crate::measured::{from_one_of_many, tell};
 
 /// Pingora with nothing of ours in it, as its own first example has it, on the same kind of runtime.
 struct Bare(SocketAddr);
@@ -155,16 +99,4 @@ pub fn hold(address: &str, count: &str, request: &str) {
         tell(held.len());
         std::future::pending::<()>().await;
     });
-}
-
-/// One address may only have so many connections; a person has one or two.
-fn from_one_of_many(number: u32) -> TcpSocket {
-    let socket = TcpSocket::new_v4().unwrap();
-    let address = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + number / 100);
-    socket.bind((address, 0).into()).unwrap();
-    socket
-}
-
-fn tell(word: impl std::fmt::Display) {
-    println!("{word}");
 }

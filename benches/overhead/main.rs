@@ -11,15 +11,17 @@ mod children;
 #[path = "../keys.rs"]
 mod keys;
 mod load;
+#[path = "../measured.rs"]
+mod measured;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use children::Measured;
 use keys::Issuer;
 use load::{Asked, Load};
+use measured::{Measured, free_port, ready};
 
 /// So many rooms are many.
 const MANY: usize = 100_000;
@@ -291,21 +293,4 @@ fn show(name: &str, mut values: Vec<f64>) {
     values.sort_by(f64::total_cmp);
     let median = values[values.len() / 2];
     println!("{name:<44} {median:>7.2}   {:>7.2} - {:.2}", values[0], values[values.len() - 1]);
-}
-
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-/// Whether `/readyz` says so.
-fn ready(admin: SocketAddr) -> bool {
-    use std::io::{Read as _, Write as _};
-    let asked = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(admin)?;
-        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    asked().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }

@@ -7,7 +7,7 @@
 //! Both are [inspectors](Inspect) of a [tunnel](crate::proxy::tunnel).
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::access::RoomName;
 use crate::chance::{Chance, NoChance};
@@ -129,8 +129,8 @@ impl Judged {
 
     fn say(&mut self, said: Said, written: &mut Written) {
         match said {
-            Said::ToServer(text) => written.to_server.extend(self.masks.frame(Side::Server, Opcode::Text, text.as_bytes())),
-            Said::ToClient(text) => written.to_client.extend(self.masks.frame(Side::Client, Opcode::Text, text.as_bytes())),
+            Said::ToServer(text) => put(&mut written.to_server, self.masks.frame(Side::Server, Opcode::Text, text.as_bytes())),
+            Said::ToClient(text) => put(&mut written.to_client, self.masks.frame(Side::Client, Opcode::Text, text.as_bytes())),
         }
     }
 
@@ -150,8 +150,17 @@ impl Judged {
 /// What is to be written to each side, in frames.
 #[derive(Default)]
 struct Written {
-    to_server: BytesMut,
-    to_client: BytesMut,
+    to_server: Vec<u8>,
+    to_client: Vec<u8>,
+}
+
+/// Puts a frame behind what is there. Mostly nothing is: then it is not copied.
+fn put(into: &mut Vec<u8>, frame: Vec<u8>) {
+    if into.is_empty() {
+        *into = frame;
+    } else {
+        into.extend_from_slice(&frame);
+    }
 }
 
 #[async_trait]
@@ -172,7 +181,7 @@ impl Inspect for Judged {
                     self.carry_out(verdict, &mut written).await
                 }
                 Ok(Some(control)) => {
-                    written.to_server.extend(self.masks.control(Side::Server, &control));
+                    put(&mut written.to_server, self.masks.control(Side::Server, &control));
                     Ok(())
                 }
             };
@@ -180,7 +189,7 @@ impl Inspect for Judged {
                 break Some(ending);
             }
         };
-        Flow { on: written.to_server.freeze(), back: written.to_client.freeze(), end }
+        Flow { on: written.to_server.into(), back: written.to_client.into(), end }
     }
 
     fn server(&mut self, bytes: Bytes) -> Flow {
@@ -198,13 +207,13 @@ impl Inspect for Judged {
                     Onward::Instead(said) => said.into_iter().for_each(|said| self.say(said, &mut written)),
                 },
                 Ok(Some(Event::Binary(bytes))) => {
-                    written.to_client.extend(self.masks.frame(Side::Client, Opcode::Binary, &bytes));
+                    put(&mut written.to_client, self.masks.frame(Side::Client, Opcode::Binary, &bytes));
                 }
-                Ok(Some(control)) => written.to_client.extend(self.masks.control(Side::Client, &control)),
+                Ok(Some(control)) => put(&mut written.to_client, self.masks.control(Side::Client, &control)),
             }
         };
         self.tell();
-        Flow { on: written.to_client.freeze(), back: written.to_server.freeze(), end }
+        Flow { on: written.to_client.into(), back: written.to_server.into(), end }
     }
 
     /// The guard's last words, and the close frame. They stand between two messages: all that is written here is whole.
@@ -214,12 +223,12 @@ impl Inspect for Judged {
             Side::Server => (std::mem::take(&mut parting.to_server), ending.close),
             Side::Client => (std::mem::take(&mut parting.to_client), parting.close.unwrap_or(ending.close)),
         };
-        let mut bytes = BytesMut::new();
+        let mut bytes = Vec::new();
         for text in said {
-            bytes.extend(self.masks.frame(to, Opcode::Text, text.as_bytes()));
+            put(&mut bytes, self.masks.frame(to, Opcode::Text, text.as_bytes()));
         }
-        bytes.extend(self.masks.close(to, Ending { close, ..ending }));
-        bytes.freeze()
+        bytes.extend_from_slice(&self.masks.close(to, Ending { close, ..ending }));
+        bytes.into()
     }
 }
 
