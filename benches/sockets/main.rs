@@ -18,10 +18,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ChildStdout;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use keys::Issuer;
 use measured::{Measured, asked, free_port, ready};
+use roomgate::clock::{Clock as _, SystemClock};
 
 /// So many people are in the room.
 const PEOPLE: usize = 5_000;
@@ -225,5 +226,5 @@ fn token(issuer: &Issuer, number: usize, issued: u64) -> String {
 
 /// Now, in seconds.
 fn unix() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+    Duration::from_millis(u64::try_from(SystemClock.now().as_millis()).unwrap()).as_secs_f64()
 }

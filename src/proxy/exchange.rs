@@ -27,7 +27,7 @@ pub enum Way {
     Judged(JudgedPlace, Option<Permit>),
 }
 
-/// That a guard stands between. Only Jitsi's two carriers, [`super::xmpp`] and [`super::bosh`], make one.
+/// That a guard stands between. Only Jitsi's two carriers, `xmpp` and `bosh`, make one.
 #[derive(Debug)]
 pub struct JudgedPlace(pub(super) ());
 

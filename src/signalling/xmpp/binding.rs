@@ -2,7 +2,7 @@
 //!
 //! By a MAC. Nothing is kept here, so it holds across restarts and on every replica that has the same session secrets.
 //!
-//! - **Swap**: a refused stanza travels to the server as a ping whose id carries the refusal ([`super::swap`]).
+//! - **Swap**: a refused stanza travels to the server as a ping whose id carries the refusal (`swap`).
 //! - **Bound ids**: the server's own id for a session (stream management's `id`, BOSH's `sid`) reaches the client as `ID_M`, M over the
 //!   id, the room and the [ticket](Ticket). Who brings it back without the same ticket for the same room brings nothing. Whoever resumes
 //!   is inside again without another word (Prosody 0.12, `mod_smacks`), so this is a door like any other.
