@@ -80,7 +80,7 @@ async fn obey(order: &str, sinks: &mut [SplitSink<WebSocketStream<TcpStream>, Me
         }
     }
     match order {
-        "watch" => tell(format_args!("{first:.6} {last:.6} {removals} {closes}")),
+        "watch" => tell(format_args!("{first:.3} {last:.3} {removals} {closes}")),
         _ => tell(unix() - began),
     }
 }
