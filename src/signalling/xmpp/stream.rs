@@ -226,7 +226,10 @@ impl Stream {
             Some(standing) => rules::judge(&standing, &mut stanza),
         };
         match ruling {
-            Ruling::Pass => written(&stanza).map_or_else(Outcome::End, Outcome::On),
+            Ruling::Pass => {
+                self.leaves(&stanza);
+                written(&stanza).map_or_else(Outcome::End, Outcome::On)
+            }
             Ruling::Ask { enters } => {
                 let Some(room) = self.opening.room.clone() else { return self.swap(refused, answer, ELSEWHERE, GuardRefusal::OtherRoom) };
                 if enters {
@@ -288,6 +291,27 @@ impl Stream {
 
     fn place(&self) -> Option<&Place> {
         self.open.as_ref().and_then(|(_, place)| place.as_ref())
+    }
+
+    /// Whoever says that they go is outside from now on: what they say behind it, in one go, is asked about as anybody's. By whatever name; the
+    /// server goes by the address (Prosody 0.12, `muc.lib.lua`).
+    fn leaves(&mut self, stanza: &Element<'_>) {
+        let goes = &*stanza.name == "presence" && stanza.attr("type").is_some();
+        let Some(place) = self.place().filter(|_| goes) else { return };
+        if stanza.attr("to").and_then(Jid::parse).is_none_or(|to| !place.is_room(&to)) {
+            return;
+        }
+        let address = place.address();
+        self.nick = None;
+        self.is_out_of(&address);
+    }
+
+    /// They are no longer in this room; where it was the last, whoever comes again is asked again, also to a breakout room.
+    fn is_out_of(&mut self, room: &str) {
+        if self.inside.remove(room) && self.inside.is_empty() {
+            self.opening.admitted = false;
+            self.news.push(News::Outside);
+        }
     }
 
     /// How somebody calls themself when they join (XEP-0172).

@@ -108,11 +108,7 @@ impl Stream {
                         self.news.push(News::Removed { banned: status("301") });
                     }
                 }
-                if self.inside.remove(&room) && self.inside.is_empty() {
-                    // Whoever comes again is asked again, also to a breakout room.
-                    self.opening.admitted = false;
-                    self.news.push(News::Outside);
-                }
+                self.is_out_of(&room);
             }
             Some(_) => {}
         }

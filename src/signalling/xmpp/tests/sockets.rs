@@ -339,7 +339,8 @@ fn whoever_has_left_is_asked_again_by_whatever_name_and_door() {
     let leave = |nick: &str| format!(r#"<presence to="standup@conference.meet.jitsi/{nick}" type="unavailable" xmlns="jabber:client"/>"#);
     let mut guard = inside();
     assert!(matches!(guard.client(&leave("ann")), Verdict::Pass(_)));
-    // In one go: the server's word of the leave is not there yet.
+    // In one go: the server's word of the leave is not there yet, and they are outside all the same.
+    assert_eq!(guard.news(), [News::Outside]);
     assert_eq!(guard.client(JOIN), Verdict::Join(room("standup")));
     guard.server(&own(" type='unavailable'", &["110"]));
     assert!(matches!(guard.client(&leave("evil")), Verdict::Pass(_)));
