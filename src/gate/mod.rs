@@ -15,7 +15,8 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{
-    Bar, Decision, Door, Grant, Hold, Id, Outcome, Permit, Refusal, Review, Room, RoomName, Standing, Timestamp, Visitor, decide, review,
+    Bar, Decision, Door, Grant, Ground, Hold, Id, KnockState, Outcome, Permit, Refusal, Review, Room, RoomName, Standing, Timestamp,
+    Visitor, decide, review,
 };
 use crate::chance::{Chance, NoChance};
 use crate::clock::Clock;
@@ -24,9 +25,10 @@ use crate::directory::{Directory, Entry};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::profile::Profile;
-use crate::store::Store;
+use crate::store::{Facts, Known, Store};
 use crate::token::Verifier;
 
+pub use crate::live::Participant;
 pub use caller::{Brought, Caller, Speaks, Whence};
 pub use removal::KeepOut;
 pub use session::{CookieStyle, Cookies, SESSIONS_MAX, Session};
@@ -243,7 +245,7 @@ impl Gate {
         // A caller may outlive the request that showed it, by a stream or a socket; its session does not.
         let session = caller.session(&entry.name).filter(|s| now < s.expires).cloned();
         let inside = match moment {
-            Moment::Staying => session.as_ref().and_then(|s| self.inside(s, &entry, now)),
+            Moment::Staying => session.as_ref().and_then(|s| self.inside(caller, s, &entry, now)),
             Moment::Arriving => None,
         };
         let outcome = match (inside, &caller.token) {
@@ -262,20 +264,51 @@ impl Gate {
     }
 
     /// The permit of a session that is inside and may stay there.
-    fn inside(&self, session: &Session, entry: &Entry, now: Timestamp) -> Option<Permit> {
+    fn inside(&self, caller: &Caller, session: &Session, entry: &Entry, now: Timestamp) -> Option<Permit> {
         let permit = self.live.permit(session.id, now)?;
         let facts = self.store.facts();
         let revocations = facts.revocations();
         let standing = Standing {
             room: entry.room.as_ref(),
             revocations: &revocations,
-            bar: barred(permit.users(), |user| facts.bar(&entry.name, Some(session.visitor), user, permit.token(), Some(session.id))),
-            moved_back: false,
+            bar: barred(permit.users(), |user| {
+                let address = caller.certain_address();
+                facts.bar(
+                    &entry.name,
+                    &Known { visitor: Some(session.visitor), user, token: permit.token(), session: Some(session.id), address },
+                )
+            }),
+            knock: facts.knock_state(&entry.name, session.visitor),
         };
         match review(&permit, &standing, now) {
             Review::Stay { .. } => Some(Permit::clone(&permit)),
             Review::Leave(_) => None,
         }
+    }
+
+    /// By an owner's word this caller waits, whatever else would let them in.
+    pub fn is_sent_back(&self, caller: &Caller, judged: &Judged) -> bool {
+        self.bar(caller, &judged.entry.name, judged.session.as_deref()) == Some(Bar::Back)
+    }
+
+    /// Whether an owner's word keeps this caller out, or makes them wait. Somebody may be known by two names at once, and by two tokens:
+    /// each of them counts.
+    fn bar(&self, caller: &Caller, room: &RoomName, session: Option<&Session>) -> Option<Bar> {
+        let facts = self.store.facts();
+        let believed = caller.speaks == Speaks::All;
+        let visitor = session.map(|s| s.visitor).or(caller.visitor).filter(|_| believed).or(caller.browser());
+        let address = caller.certain_address();
+        let bar = |grant: Option<&Arc<Grant>>| {
+            let users = grant.map(|g| &g.person).into_iter().chain(caller.person.as_deref()).filter_map(|p| p.user.as_deref());
+            let (token, session) = (grant.map(|g| &g.token), session.map(|s| s.id));
+            barred(users, |user| facts.bar(room, &Known { visitor, user, token, session, address }))
+        };
+        let brought = match &caller.token {
+            Brought::Grant(grant) => Some(grant),
+            Brought::Nothing | Brought::Bad(_) => None,
+        };
+        let held = session.and_then(|s| s.grant.as_ref());
+        bar(brought).into_iter().chain(held.and_then(|g| bar(Some(g)))).reduce(Bar::graver)
     }
 
     fn decide_with(&self, caller: &Caller, entry: &Entry, session: Option<&Session>, moment: Moment, now: Timestamp) -> Outcome {
@@ -285,15 +318,6 @@ impl Gate {
         let room = &entry.name;
         let believed = caller.speaks == Speaks::All;
         let visitor_id = session.map(|s| s.visitor).or(caller.visitor).filter(|_| believed);
-        let grants = || match &caller.token {
-            Brought::Grant(grant) => Some(grant),
-            Brought::Nothing | Brought::Bad(_) => None,
-        };
-        // Somebody may be known by two names at once, and is kept out by either.
-        let bar = |grant: Option<&Arc<Grant>>| {
-            let users = grant.map(|g| &g.person).into_iter().chain(caller.person.as_deref()).filter_map(|p| p.user.as_deref());
-            barred(users, |user| facts.bar(room, visitor_id.or(caller.browser()), user, grant.map(|g| &g.token), session.map(|s| s.id)))
-        };
         let held = session.and_then(|s| s.grant.as_ref());
         let max = entry.room.as_ref().and_then(|r| r.max_participants);
         let door = Door {
@@ -305,15 +329,17 @@ impl Gate {
             leeway: config.tokens.leeway,
             require_room: config.tokens.require_room,
         };
+        let bar = self.bar(caller, room, session);
+        let inside = session.and_then(|s| self.live.permit(s.id, now));
         let mut visitor = Visitor {
             token: caller.token.presented(),
             session: held,
             entered: session.and_then(|s| s.entered),
             person: caller.person.as_ref().filter(|_| believed),
             address: Some(caller.whence.address).filter(|_| believed && caller.whence.certain),
-            bar: bar(grants()).into_iter().chain(held.and_then(|g| bar(Some(g)))).min_by_key(|bar| severity(*bar)),
-            knock: visitor_id.map_or(crate::access::KnockState::None, |id| facts.knock_state(room, id)),
-            inside: session.is_some_and(|s| self.live.permit(s.id, now).is_some()),
+            bar,
+            knock: if believed { knock(facts, room, visitor_id, bar, inside.as_deref()) } else { KnockState::None },
+            inside: inside.is_some(),
         };
         let outcome = decide(&door, &visitor, now);
         let used_up = outcome.decision == Decision::Refuse(Refusal::Ejected) && visitor.bar.is_none();
@@ -431,13 +457,19 @@ pub(crate) fn barred<'u>(users: impl Iterator<Item = &'u str>, bar: impl Fn(Opti
     let mut users = users.peekable();
     match users.peek() {
         None => bar(None),
-        Some(_) => users.filter_map(|user| bar(Some(user))).min_by_key(|bar| severity(*bar)),
+        Some(_) => users.filter_map(|user| bar(Some(user))).reduce(Bar::graver),
     }
 }
 
-fn severity(bar: Bar) -> u8 {
-    match bar {
-        Bar::Banned => 0,
-        Bar::Ejected => 1,
+/// Where somebody's asking stands: by their own knock or, where they have none, by what an owner said of whoever knocks. That does
+/// not hold for somebody who was sent back, and when it is dropped it sends nobody out who came in by it.
+fn knock(facts: &Facts, room: &RoomName, visitor: Option<Id>, bar: Option<Bar>, inside: Option<&Permit>) -> KnockState {
+    let own = visitor.map_or(KnockState::None, |id| facts.knock_state(room, id));
+    if bar == Some(Bar::Back) {
+        return own;
     }
+    if own == KnockState::None && inside.is_some_and(|permit| permit.ground() == Ground::Knock) {
+        return KnockState::Granted;
+    }
+    own.or(facts.remembered(room).map(|choice| choice.answer))
 }

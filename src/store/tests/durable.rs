@@ -61,7 +61,7 @@ fn what_was_committed_survives_a_killed_process() {
             }
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(store.knock(new_id(), &standup(), ANN, "Ann", NOON)).expect("and it goes on");
+        runtime.block_on(store.knock(Asking::new(new_id(), &standup(), ANN, "Ann", NOON))).expect("and it goes on");
     }
 }
 
@@ -89,10 +89,10 @@ fn a_process_that_writes_until_it_is_killed() {
                     for n in 0..400 {
                         let visitor = numbered(task + 8 * n);
                         let r = standup_of(visitor);
-                        let knock = store.knock(new_id(), &r, visitor, "guest", NOON).await.unwrap();
+                        let knock = store.knock(Asking::new(new_id(), &r, visitor, "guest", NOON)).await.unwrap();
                         say(said(visitor, "waiting"));
                         let (answer, state) = if n % 2 == 0 { (Answer::Allow, "granted") } else { (Answer::Deny, "denied") };
-                        store.answer(&r, knock.id, answer, 1, "Grace", NOON).await.unwrap();
+                        store.answer(&r, knock.id, answer, 1, &by("Grace"), NOON).await.unwrap();
                         say(said(visitor, state));
                     }
                 })
@@ -106,38 +106,56 @@ fn a_process_that_writes_until_it_is_killed() {
     });
 }
 
+const KNOCKS: &str = "room, visitor, id, name, version, state, at, answered_at, answered_by";
+const BARS: &str = "room, id, kind, visitor, user, token, session, name, decided_by, at, lasting";
+
 #[test]
 fn a_row_that_we_did_not_write_is_told_with_its_place_and_never_a_panic() {
     let id = "x'00000000000000000000000000000001'";
     for (sql, expected) in [
         (
-            format!("INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', 1, 'maybe', 0, NULL, NULL)"),
+            format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, 'Ann', 1, 'maybe', 0, NULL, NULL)"),
             "table `knocks`, row 1: `state` is `maybe`",
         ),
-        (format!("INSERT INTO knocks VALUES ('a', x'00', {id}, 'Ann', 1, 'waiting', 0, NULL, NULL)"), "table `knocks`, row 1: `visitor`"),
-        (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', -1, 'waiting', 0, NULL, NULL)"), "table `knocks`, row 1: `version`"),
-        (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', 99999999999, 'waiting', 0, NULL, NULL)"), "row 1: `version`"),
         (
-            format!("INSERT INTO knocks VALUES ('a/b/c', {id}, {id}, 'Ann', 1, 'waiting', 0, NULL, NULL)"),
+            format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', x'00', {id}, 'Ann', 1, 'waiting', 0, NULL, NULL)"),
+            "table `knocks`, row 1: `visitor`",
+        ),
+        (
+            format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, 'Ann', -1, 'waiting', 0, NULL, NULL)"),
+            "table `knocks`, row 1: `version`",
+        ),
+        (
+            format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, 'Ann', 99999999999, 'waiting', 0, NULL, NULL)"),
+            "row 1: `version`",
+        ),
+        (
+            format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a/b/c', {id}, {id}, 'Ann', 1, 'waiting', 0, NULL, NULL)"),
             "`room`: a room name may not contain '/'",
         ),
-        (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, CAST(x'ff' AS TEXT), 1, 'waiting', 0, NULL, NULL)"), "row 1: `name`"),
-        (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', 1, 'granted', 0, NULL, NULL)"), "`state` is `granted`"),
-        (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', 1, 'waiting', 0, 5, 'Grace')"), "`state` is `waiting`"),
-        (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', 1, 'denied', 0, 5, NULL)"), "`answered_at` and `answered_by`"),
+        (
+            format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, CAST(x'ff' AS TEXT), 1, 'waiting', 0, NULL, NULL)"),
+            "row 1: `name`",
+        ),
+        (format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, 'Ann', 1, 'granted', 0, NULL, NULL)"), "`state` is `granted`"),
+        (format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, 'Ann', 1, 'waiting', 0, 5, 'Grace')"), "`state` is `waiting`"),
+        (
+            format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, 'Ann', 1, 'denied', 0, 5, NULL)"),
+            "`answered_at` and `answered_by`",
+        ),
         (
             format!(
-                "INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', 1, 'waiting', 0, NULL, NULL), ('a', x'{:032x}', {id}, 'Ben', 1, 'waiting', 0, NULL, NULL)",
+                "INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, 'Ann', 1, 'waiting', 0, NULL, NULL), ('a', x'{:032x}', {id}, 'Ben', 1, 'waiting', 0, NULL, NULL)",
                 2
             ),
             "row 2: `id` 00000000000000000000000000000001 stands for two knocks",
         ),
         (
-            format!("INSERT INTO bars VALUES ('a', {id}, 'disliked', NULL, NULL, NULL, NULL, '', '', 0, 0)"),
+            format!("INSERT INTO bars ({BARS}) VALUES ('a', {id}, 'disliked', NULL, NULL, NULL, NULL, '', '', 0, 0)"),
             "table `bars`, row 1: `kind` is `disliked`",
         ),
-        (format!("INSERT INTO bars VALUES ('a', {id}, 'banned', NULL, NULL, NULL, x'01', '', '', 0, 0)"), "`session`"),
-        (format!("INSERT INTO bars VALUES ('a', {id}, 'banned', NULL, NULL, NULL, NULL, '', '', 0, 2)"), "`lasting` is 2"),
+        (format!("INSERT INTO bars ({BARS}) VALUES ('a', {id}, 'banned', NULL, NULL, NULL, x'01', '', '', 0, 0)"), "`session`"),
+        (format!("INSERT INTO bars ({BARS}) VALUES ('a', {id}, 'banned', NULL, NULL, NULL, NULL, '', '', 0, 2)"), "`lasting` is 2"),
         (format!("INSERT INTO meetings VALUES ('', {id}, 0, 0)"), "table `meetings`, row 1: `room`: a room name may not be empty"),
         ("INSERT INTO meetings VALUES ('a', x'', 0, 0)".to_owned(), "table `meetings`, row 1: `id`"),
         (
@@ -163,10 +181,10 @@ async fn a_row_that_goes_bad_while_serving_closes_the_door_until_it_is_mended() 
     let store = open(&path);
     let vandal = rusqlite::Connection::open(&path).unwrap();
     vandal.execute_batch("INSERT INTO meetings VALUES ('a', x'', 0, 0)").unwrap();
-    let error = store.knock(new_id(), &standup(), ANN, "Ann", NOON).await.unwrap_err();
+    let error = store.knock(Asking::new(new_id(), &standup(), ANN, "Ann", NOON)).await.unwrap_err();
     assert!(error.to_string().contains("table `meetings`, row 1: `id`"), "{error}");
     vandal.execute_batch("DELETE FROM meetings").unwrap();
-    store.knock(new_id(), &standup(), ANN, "Ann", NOON).await.unwrap();
+    store.knock(Asking::new(new_id(), &standup(), ANN, "Ann", NOON)).await.unwrap();
 }
 
 #[test]
@@ -182,7 +200,7 @@ fn a_file_that_is_not_ours_or_of_the_future_is_refused_and_left_as_it_is() {
                 open(path).close();
                 run(path, "PRAGMA user_version = 999");
             },
-            "a newer roomgate wrote it (version 999; this one knows up to 1)",
+            "a newer roomgate wrote it (version 999; this one knows up to 2)",
         ),
         (|path| std::fs::create_dir(path).unwrap(), "unable to open database file"),
     ];
@@ -229,7 +247,9 @@ async fn ten_thousand_knocks_are_kept_in_a_reasonable_time() {
     let tasks: Vec<_> = (0..10_000_u64)
         .map(|n| {
             let store = store.clone();
-            tokio::spawn(async move { store.knock(new_id(), &room(&format!("room-{}", n % 25)), numbered(n), "guest", NOON).await })
+            tokio::spawn(
+                async move { store.knock(Asking::new(new_id(), &room(&format!("room-{}", n % 25)), numbered(n), "guest", NOON)).await },
+            )
         })
         .collect();
     for task in tasks {
@@ -238,7 +258,7 @@ async fn ten_thousand_knocks_are_kept_in_a_reasonable_time() {
     let together = begun.elapsed();
     let begun = Instant::now();
     for n in 0..200 {
-        store.knock(new_id(), &room("one-by-one"), numbered(n), "guest", NOON).await.unwrap();
+        store.knock(Asking::new(new_id(), &room("one-by-one"), numbered(n), "guest", NOON)).await.unwrap();
     }
     let each = begun.elapsed() / 200;
     drop(store);

@@ -17,7 +17,7 @@ async fn on_every_shared_store<F: Future<Output = ()>>(story: impl Fn(Arc<dyn St
 async fn of_many_answers_at_once_exactly_one_counts_and_all_others_learn_whose() {
     on_every_shared_store(|store| async move {
         for round in 0..20 {
-            let knock = store.knock(new_id(), &standup(), numbered(round), "guest", NOON).await.unwrap();
+            let knock = store.knock(Asking::new(new_id(), &standup(), numbered(round), "guest", NOON)).await.unwrap();
             let mut news = store.changes();
             let tasks: Vec<_> = (0..16)
                 .map(|owner| {
@@ -25,7 +25,7 @@ async fn of_many_answers_at_once_exactly_one_counts_and_all_others_learn_whose()
                     let answer = if owner % 2 == 0 { Answer::Allow } else { Answer::Deny };
                     tokio::spawn(async move {
                         let by = format!("owner {owner}");
-                        let outcome = store.answer(&standup(), id, answer, 1, &by, NOON).await;
+                        let outcome = store.answer(&standup(), id, answer, 1, &super::by(&by), NOON).await;
                         let who = store.facts().knock_of(&standup(), id).unwrap().answered.clone().unwrap().1;
                         (by, answer, outcome, who)
                     })
@@ -64,12 +64,12 @@ async fn a_rename_and_an_answer_at_once_never_let_in_a_name_that_was_not_seen() 
     on_every_shared_store(|store| async move {
         for round in 0..50 {
             let visitor = numbered(round);
-            let knock = store.knock(new_id(), &standup(), visitor, "Ann", NOON).await.unwrap();
+            let knock = store.knock(Asking::new(new_id(), &standup(), visitor, "Ann", NOON)).await.unwrap();
             let rename = tokio::spawn({
                 let store = store.clone();
-                async move { store.knock(new_id(), &standup(), visitor, "Eve", NOON).await.unwrap() }
+                async move { store.knock(Asking::new(new_id(), &standup(), visitor, "Eve", NOON)).await.unwrap() }
             });
-            let answer = store.answer(&standup(), knock.id, Answer::Allow, knock.version, "Grace", NOON).await;
+            let answer = store.answer(&standup(), knock.id, Answer::Allow, knock.version, &by("Grace"), NOON).await;
             rename.await.unwrap();
             let now = store.facts().knock(&standup(), visitor).unwrap();
             match answer {
@@ -79,8 +79,8 @@ async fn a_rename_and_an_answer_at_once_never_let_in_a_name_that_was_not_seen() 
                     assert_eq!((now.state, &*now.name), (KnockState::Waiting, "Eve"));
                 }
             }
-            store.leave(&standup(), visitor).await.unwrap();
-            store.end_meeting(&standup()).await.unwrap();
+            store.leave(&standup(), visitor, NOON).await.unwrap();
+            store.end_meeting(&standup(), NOON).await.unwrap();
         }
     })
     .await;
@@ -89,10 +89,10 @@ async fn a_rename_and_an_answer_at_once_never_let_in_a_name_that_was_not_seen() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_knocks_at_once_are_all_there_and_never_more_than_may_be() {
     on_every_shared_store(|store| async move {
-        let tasks: Vec<_> = (0..700)
+        let tasks: Vec<_> = (0..crate::store::WAITING_MAX as u64 + 200)
             .map(|n| {
                 let store = store.clone();
-                tokio::spawn(async move { store.knock(new_id(), &standup(), numbered(n), "guest", NOON).await.is_ok() })
+                tokio::spawn(async move { store.knock(Asking::new(new_id(), &standup(), numbered(n), "guest", NOON)).await.is_ok() })
             })
             .collect();
         let mut let_in = 0;
@@ -111,7 +111,7 @@ fn an_order_whose_giver_went_away_is_carried_out_all_the_same() {
     let store = open(&path);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let _ = futures_util::FutureExt::now_or_never(store.knock(new_id(), &standup(), ANN, "Ann", NOON));
+        let _ = futures_util::FutureExt::now_or_never(store.knock(Asking::new(new_id(), &standup(), ANN, "Ann", NOON)));
     });
     store.close();
     assert_eq!(open(&path).facts().knock_state(&standup(), ANN), KnockState::Waiting);
