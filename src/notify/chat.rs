@@ -160,7 +160,10 @@ mod tests {
                 "click": "https://meet.example.org/_roomgate/door?room=standup",
             })
         );
-        assert_eq!(door(ORIGIN, "team meeting/büro|>&"), "https://meet.example.org/_roomgate/door?room=team%20meeting%2Fb%C3%BCro%7C%3E%26");
+        assert_eq!(
+            door(ORIGIN, "team meeting/büro|>&"),
+            "https://meet.example.org/_roomgate/door?room=team%20meeting%2Fb%C3%BCro%7C%3E%26"
+        );
     }
 
     #[test]

@@ -189,10 +189,7 @@ mod tests {
             told(What::Allowed, ann),
             ["waiting-participant.admitted 7 - Ann door", "waiting-participant.left 7-2 allowed Ann door"]
         );
-        assert_eq!(
-            told(What::Denied, ann),
-            ["waiting-participant.denied 7 - Ann door", "waiting-participant.left 7-2 denied Ann door"]
-        );
+        assert_eq!(told(What::Denied, ann), ["waiting-participant.denied 7 - Ann door", "waiting-participant.left 7-2 denied Ann door"]);
         assert_eq!(
             told(What::MovedBack, ann),
             ["waiting-participant.moved-back 7 - Ann door", "waiting-participant.joined 7-2 - Ann door"]
@@ -215,7 +212,10 @@ mod tests {
         let ended = event(What::MeetingEnded);
         let ended = messages(&ended).next().unwrap();
         let began = ended.envelope(Some(Timestamp::from_secs(1_796_115_000)));
-        assert_eq!((began["payload"]["start_ts"].as_f64(), began["payload"]["end_ts"].as_f64()), (Some(1_796_115_000.0), Some(1_796_115_605.25)));
+        assert_eq!(
+            (began["payload"]["start_ts"].as_f64(), began["payload"]["end_ts"].as_f64()),
+            (Some(1_796_115_000.0), Some(1_796_115_605.25))
+        );
         assert_eq!(ended.envelope(None)["payload"]["start_ts"], Value::Null);
     }
 }

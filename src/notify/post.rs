@@ -74,9 +74,10 @@ impl Clients {
         match status {
             status if status.is_success() => Ok(()),
             StatusCode::GONE => Err(Failure::Gone),
-            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::UNPROCESSABLE_ENTITY => {
-                Err(Failure::Refused(status.as_u16()))
-            }
+            StatusCode::BAD_REQUEST
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::UNSUPPORTED_MEDIA_TYPE
+            | StatusCode::UNPROCESSABLE_ENTITY => Err(Failure::Refused(status.as_u16())),
             status => Err(Failure::Status(status.as_u16(), asked)),
         }
     }
