@@ -2,6 +2,7 @@
 
 mod crash;
 mod failing;
+mod receivers;
 mod telling;
 
 const SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
