@@ -7,6 +7,7 @@ mod jitsi;
 mod removal;
 pub mod seal;
 pub mod session;
+mod word;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +16,7 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{
-    Bar, Decision, Door, Grant, Ground, Hold, Id, KnockState, Outcome, Permit, Refusal, Review, Room, RoomName, Standing, Timestamp,
-    Visitor, decide, review,
+    Decision, Door, Hold, Id, KnockState, Outcome, Permit, Refusal, Review, Room, RoomName, Standing, Timestamp, Visitor, decide, review,
 };
 use crate::chance::{Chance, NoChance};
 use crate::clock::Clock;
@@ -25,13 +25,15 @@ use crate::directory::{Directory, Entry};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::profile::Profile;
-use crate::store::{Facts, Known, Store};
+use crate::store::{Known, Store};
 use crate::token::Verifier;
 
 pub use crate::live::Participant;
 pub use caller::{Brought, Caller, Speaks, Whence};
 pub use removal::KeepOut;
 pub use session::{CookieStyle, Cookies, SESSIONS_MAX, Session};
+pub(crate) use word::barred;
+use word::knock;
 
 /// All that is needed to judge, in one place. One a process.
 pub struct Gate {
@@ -291,31 +293,6 @@ impl Gate {
         }
     }
 
-    /// By an owner's word this caller waits, whatever else would let them in.
-    pub fn is_sent_back(&self, caller: &Caller, judged: &Judged) -> bool {
-        self.bar(caller, &judged.entry.name, judged.session.as_deref()) == Some(Bar::Back)
-    }
-
-    /// Whether an owner's word keeps this caller out, or makes them wait. Somebody may be known by two names at once, and by two tokens:
-    /// each of them counts.
-    fn bar(&self, caller: &Caller, room: &RoomName, session: Option<&Session>) -> Option<Bar> {
-        let facts = self.store.facts();
-        let believed = caller.speaks == Speaks::All;
-        let visitor = session.map(|s| s.visitor).or(caller.visitor).filter(|_| believed).or(caller.browser());
-        let address = caller.certain_address();
-        let bar = |grant: Option<&Arc<Grant>>| {
-            let users = grant.map(|g| &g.person).into_iter().chain(caller.person.as_deref()).filter_map(|p| p.user.as_deref());
-            let (token, session) = (grant.map(|g| &g.token), session.map(|s| s.id));
-            barred(users, |user| facts.bar(room, &Known { visitor, user, token, session, address }))
-        };
-        let brought = match &caller.token {
-            Brought::Grant(grant) => Some(grant),
-            Brought::Nothing | Brought::Bad(_) => None,
-        };
-        let held = session.and_then(|s| s.grant.as_ref());
-        bar(brought).into_iter().chain(held.and_then(|g| bar(Some(g)))).reduce(Bar::graver)
-    }
-
     fn decide_with(&self, caller: &Caller, entry: &Entry, session: Option<&Session>, moment: Moment, now: Timestamp) -> Outcome {
         let config = self.config.load();
         let facts = self.store.facts();
@@ -455,26 +432,4 @@ impl Gate {
     pub fn is_form_token(&self, visitor: Id, value: &str) -> bool {
         self.cookies.load().sealer().open("form", value).is_some_and(|plain| plain == visitor.bytes())
     }
-}
-
-/// By any of these names, or by none.
-pub(crate) fn barred<'u>(users: impl Iterator<Item = &'u str>, bar: impl Fn(Option<&str>) -> Option<Bar>) -> Option<Bar> {
-    let mut users = users.peekable();
-    match users.peek() {
-        None => bar(None),
-        Some(_) => users.filter_map(|user| bar(Some(user))).reduce(Bar::graver),
-    }
-}
-
-/// Where somebody's asking stands: by their own knock or, where they have none, by what an owner said of whoever knocks. That does
-/// not hold for somebody who was sent back, and when it is dropped it sends nobody out who came in by it.
-fn knock(facts: &Facts, room: &RoomName, visitor: Option<Id>, bar: Option<Bar>, inside: Option<&Permit>) -> KnockState {
-    let own = visitor.map_or(KnockState::None, |id| facts.knock_state(room, id));
-    if bar == Some(Bar::Back) {
-        return own;
-    }
-    if own == KnockState::None && inside.is_some_and(|permit| permit.ground() == Ground::Knock) {
-        return KnockState::Granted;
-    }
-    own.or(facts.remembered(room).map(|choice| choice.answer))
 }

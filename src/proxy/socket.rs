@@ -184,7 +184,7 @@ pub(super) fn part(profile: &Profile, kind: Kind) -> Part {
     match kind {
         Kind::Signalling => Part::Signalling,
         // A server of which no signalling is known: whoever is active in its pages takes part.
-        Kind::Page if !profile.knows_signalling() => Part::Signalling,
-        Kind::Page | Kind::Asset => Part::Fetching,
+        Kind::Page | Kind::Asset if !profile.knows_signalling() => Part::Signalling,
+        Kind::Page | Kind::Asset | Kind::Shared => Part::Fetching,
     }
 }

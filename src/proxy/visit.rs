@@ -205,7 +205,7 @@ impl Visit<'_> {
     /// An address that names no room. A page there must not see the token in its address either.
     pub(super) async fn shared(&self, caller: &Caller, exchange: &mut Exchange) -> Next {
         if !(self.asker.navigation && self.stripped.was_there()) {
-            return self.any_room(caller, exchange, Kind::Asset).await;
+            return self.any_room(caller, exchange, Kind::Shared).await;
         }
         match &caller.token {
             Brought::Grant(grant) => match &grant.room {

@@ -8,6 +8,7 @@ mod limits;
 mod neighbours;
 mod races;
 mod random;
+mod waiting_room;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::access::{Answer, Id, KnockState};
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::access::{Answer, Bar, Id, KnockState};
+use crate::store::{SqliteStore, Store, StoreError, What};
 
 use super::*;
 
@@ -57,9 +57,32 @@ fn what_was_committed_survives_a_killed_process() {
                 "waiting" => assert!(matches!(now, KnockState::Waiting | KnockState::Granted | KnockState::Denied), "{visitor}: {now:?}"),
                 "granted" => assert_eq!(now, KnockState::Granted, "{visitor}"),
                 "denied" => assert_eq!(now, KnockState::Denied, "{visitor}"),
-                other => panic!("{other}"),
+                // In a room of their own each: sent back, then let in with everybody, then everybody to come.
+                step => {
+                    let r = alone(visitor);
+                    let own = store.facts().knock_state(&r, visitor);
+                    let known = Known { visitor: Some(visitor), ..Known::default() };
+                    assert_eq!(store.facts().bar(&r, &known), Some(Bar::Back), "{visitor} {step}");
+                    match step {
+                        "moved" => assert!(matches!(own, KnockState::Waiting | KnockState::Granted), "{visitor}: {own:?}"),
+                        "everybody" => assert_eq!(own, KnockState::Granted, "{visitor}"),
+                        "remembered" => {
+                            assert_eq!(own, KnockState::Granted, "{visitor}");
+                            assert_eq!(store.facts().remembered(&r).map(|c| c.answer), Some(Answer::Deny), "{visitor}");
+                        }
+                        other => panic!("{other}"),
+                    }
+                }
             }
         }
+        // What was told goes with what was done: every answer that counts stands in the trail, once.
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let trail = runtime.block_on(store.trail(0, usize::MAX)).unwrap();
+        let told: std::collections::BTreeSet<_> = trail.iter().map(|event| event.id).collect();
+        assert_eq!(told.len(), trail.len(), "no event is there twice");
+        let answers = trail.iter().filter(|event| matches!(event.what, What::Allowed | What::Denied)).count();
+        let answered = store.facts().snapshot().rooms().flat_map(|(_, r)| r.knocks()).filter(|k| k.answered.is_some()).count();
+        assert_eq!(answers, answered);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(store.knock(Asking::new(new_id(), &standup(), ANN, "Ann", NOON))).expect("and it goes on");
     }
@@ -67,6 +90,11 @@ fn what_was_committed_survives_a_killed_process() {
 
 fn standup_of(visitor: Id) -> crate::access::RoomName {
     room(&format!("standup-{}", visitor.bytes()[7] % 8))
+}
+
+/// The room that this visitor is sent back in.
+fn alone(visitor: Id) -> crate::access::RoomName {
+    room(&format!("alone-{visitor}"))
 }
 
 /// Not a test by itself: the body of the process that the test above kills.
@@ -94,6 +122,16 @@ fn a_process_that_writes_until_it_is_killed() {
                         let (answer, state) = if n % 2 == 0 { (Answer::Allow, "granted") } else { (Answer::Deny, "denied") };
                         store.answer(&r, knock.id, answer, 1, &by("Grace"), NOON).await.unwrap();
                         say(said(visitor, state));
+                        if n % 3 == 0 {
+                            let (visitor, by) = (numbered(1_000_000 + task + 8 * n), by("Grace"));
+                            let r = alone(visitor);
+                            store.move_back(back(new_id(), &r, visitor, "guest", NOON)).await.unwrap();
+                            say(said(visitor, "moved"));
+                            store.answer_everyone(&r, None, Answer::Allow, &by, NOON).await.unwrap();
+                            say(said(visitor, "everybody"));
+                            store.remember(new_id(), &r, Some(Answer::Deny), &by, NOON).await.unwrap();
+                            say(said(visitor, "remembered"));
+                        }
                     }
                 })
             })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::{Answer, Conflict, KnockState};
-use crate::store::{AnswerError, Change, MemoryStore, Store};
+use crate::store::{AnswerError, Change, MemoryStore, Store, What};
 
 use super::*;
 
@@ -115,4 +115,63 @@ fn an_order_whose_giver_went_away_is_carried_out_all_the_same() {
     });
     store.close();
     assert_eq!(open(&path).facts().knock_state(&standup(), ANN), KnockState::Waiting);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_knocks_while_everybody_is_let_in_for_good_is_never_left_waiting() {
+    on_every_shared_store(|store| async move {
+        let knocks: Vec<_> = (0..400)
+            .map(|n| {
+                let store = store.clone();
+                tokio::spawn(async move { store.knock(Asking::new(new_id(), &standup(), numbered(n), "guest", NOON)).await.unwrap() })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        // As the console does: first what holds for whoever comes, then those who wait.
+        store.remember(new_id(), &standup(), Some(Answer::Allow), &by("Grace"), NOON).await.unwrap();
+        store.answer_everyone(&standup(), None, Answer::Allow, &by("Grace"), NOON).await.unwrap();
+        for knock in knocks {
+            knock.await.unwrap();
+        }
+        let left: Vec<_> = (0..400).filter(|n| store.facts().knock_state(&standup(), numbered(*n)) != KnockState::Granted).collect();
+        assert_eq!(left, Vec::<u64>::new());
+        let allowed = store.trail(0, 10_000).await.unwrap().iter().filter(|e| e.what == What::Allowed).count();
+        assert_eq!(allowed, 400, "each of them is told of once");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_who_answer_one_or_all_at_once_each_knock_is_answered_once() {
+    on_every_shared_store(|store| async move {
+        let mut ids = Vec::new();
+        for n in 0..64 {
+            ids.push(store.knock(Asking::new(new_id(), &standup(), numbered(n), "guest", NOON)).await.unwrap().id);
+        }
+        let mut tasks = Vec::new();
+        for owner in 0..8_usize {
+            let (store, ids) = (store.clone(), ids.clone());
+            tasks.push(tokio::spawn(async move {
+                let (answer, who) = (if owner % 2 == 0 { Answer::Allow } else { Answer::Deny }, by(&format!("owner {owner}")));
+                if owner < 4 {
+                    return store.answer_everyone(&standup(), None, answer, &who, NOON).await.unwrap().len();
+                }
+                let mut reached = 0;
+                for id in ids {
+                    let before = store.facts().knock_of(&standup(), id).unwrap().answered.is_some();
+                    let done = store.answer(&standup(), id, answer, 1, &who, NOON).await;
+                    reached += usize::from(!before && done.is_ok_and(|k| k.answered.is_some_and(|(_, by)| by == who.name)));
+                }
+                reached
+            }));
+        }
+        let mut reached = 0;
+        for task in tasks {
+            reached += task.await.unwrap();
+        }
+        assert_eq!(reached, 64, "each by one owner");
+        let trail = store.trail(0, 10_000).await.unwrap();
+        assert_eq!(trail.iter().filter(|e| matches!(e.what, What::Allowed | What::Denied)).count(), 64);
+    })
+    .await;
 }
