@@ -4,15 +4,22 @@
 //! like something that we said. There is no way to escape them that Slack, Mattermost and ntfy share, so the characters that mean
 //! something there are replaced by others that look the same and mean nothing.
 
+use std::time::Duration;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::message::Message;
+use crate::access::Timestamp;
 use crate::config::HookEvent;
 use crate::store::What;
 
 /// What stays as it is in a query.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// What comes later than this says when it happened: somebody may be gone again who knocked.
+const LATE: Duration = Duration::from_secs(300);
 
 /// Where owners decide about this room.
 pub(super) fn door(origin: &str, room: &str) -> String {
@@ -20,18 +27,18 @@ pub(super) fn door(origin: &str, room: &str) -> String {
 }
 
 /// `{"text": …}`, with a link to the door where somebody waits there.
-pub(super) fn slack(message: &Message<'_>, origin: &str) -> Value {
+pub(super) fn slack(message: &Message<'_>, origin: &str, now: Timestamp) -> Value {
     let text = sentence(message).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let link = if message.kind == HookEvent::Waiting {
         format!(" <{}|Open the door>", door(origin, message.event.room.as_str()))
     } else {
         String::new()
     };
-    json!({ "text": format!("{text}{link}") })
+    json!({ "text": format!("{text}{link}{}", late(message, now)) })
 }
 
 /// A notification as ntfy takes it in JSON: <https://docs.ntfy.sh/publish/#publish-as-json>.
-pub(super) fn ntfy(message: &Message<'_>, origin: &str, topic: &str) -> Value {
+pub(super) fn ntfy(message: &Message<'_>, origin: &str, topic: &str, now: Timestamp) -> Value {
     let room = message.event.room.as_str();
     let (title, tag) = match message.kind {
         HookEvent::Waiting => ("Somebody waits", "door"),
@@ -45,12 +52,24 @@ pub(super) fn ntfy(message: &Message<'_>, origin: &str, topic: &str) -> Value {
     json!({
         "topic": topic,
         "title": format!("{title}: {}", harmless(room)),
-        "message": sentence(message),
+        "message": format!("{}{}", sentence(message), late(message, now)),
         // Somebody stands before a closed door: 4 makes a telephone ring.
         "priority": if message.kind == HookEvent::Waiting { 4 } else { 3 },
         "tags": [tag],
         "click": door(origin, room),
     })
+}
+
+/// When it happened, where that was a while ago.
+fn late(message: &Message<'_>, now: Timestamp) -> String {
+    let at = message.event.at;
+    match OffsetDateTime::from_unix_timestamp(at.as_secs()) {
+        Ok(m) if now.since(at) > LATE => {
+            let (year, month, day) = (m.year(), u8::from(m.month()), m.day());
+            format!(" ({year:04}-{month:02}-{day:02} {:02}:{:02} UTC)", m.hour(), m.minute())
+        }
+        Ok(_) | Err(_) => String::new(),
+    }
 }
 
 /// One English sentence about it.
@@ -137,6 +156,7 @@ mod tests {
     use crate::store::Event;
 
     const ORIGIN: &str = "https://meet.example.org";
+    const NOW: Timestamp = Timestamp::from_secs(1_796_115_606);
 
     fn first(event: &Event) -> Message<'_> {
         messages(event).next().unwrap()
@@ -146,11 +166,11 @@ mod tests {
     fn a_knock_is_a_sentence_with_a_link_to_the_door() {
         let knocked = about(event(What::Knocked), "Bo", None);
         assert_eq!(
-            slack(&first(&knocked), ORIGIN),
+            slack(&first(&knocked), ORIGIN, NOW),
             json!({"text": "Bo asks to be let into standup: “It is me” <https://meet.example.org/_roomgate/door?room=standup|Open the door>"})
         );
         assert_eq!(
-            ntfy(&first(&knocked), ORIGIN, "meetings"),
+            ntfy(&first(&knocked), ORIGIN, "meetings", NOW),
             json!({
                 "topic": "meetings",
                 "title": "Somebody waits: standup",
@@ -160,6 +180,8 @@ mod tests {
                 "click": "https://meet.example.org/_roomgate/door?room=standup",
             })
         );
+        let later = ntfy(&first(&knocked), ORIGIN, "meetings", NOW.plus(LATE));
+        assert_eq!(later["message"], "Bo asks to be let into standup: “It is me” (2026-12-01 09:00 UTC)");
         assert_eq!(
             door(ORIGIN, "team meeting/büro|>&"),
             "https://meet.example.org/_roomgate/door?room=team%20meeting%2Fb%C3%BCro%7C%3E%26"
@@ -205,7 +227,7 @@ mod tests {
         ];
         for (name, told) in names {
             let left = about(event(What::Parted), name, None);
-            assert_eq!(slack(&first(&left), ORIGIN)["text"], format!("{told} left standup."), "{name:?}");
+            assert_eq!(slack(&first(&left), ORIGIN, NOW)["text"], format!("{told} left standup."), "{name:?}");
         }
     }
 }

@@ -219,8 +219,8 @@ impl Courier {
     fn letter(&self, message: &Message<'_>, began: Option<Timestamp>, now: Timestamp) -> Letter {
         let body = match self.hook.shape {
             HookShape::Events => message.envelope(began),
-            HookShape::Slack => chat::slack(message, &self.edges.origin),
-            HookShape::Ntfy => chat::ntfy(message, &self.edges.origin, &self.topic),
+            HookShape::Slack => chat::slack(message, &self.edges.origin, now),
+            HookShape::Ntfy => chat::ntfy(message, &self.edges.origin, &self.topic, now),
         };
         let body = body.to_string().into_bytes();
         let timestamp = now.as_secs().to_string();

@@ -174,4 +174,11 @@ async fn an_address_of_our_own_is_refused_by_check() {
     let out = crate::harness::process::roomgate(&["check", "--config", &config]).await;
     assert_eq!(out.status.code(), Some(2));
     assert!(String::from_utf8(out.stderr).unwrap().contains("private = true"));
+    house.edit(
+        "127.0.0.1:9/\"\n",
+        "127.0.0.1:9/x?y=z\"\nprivate = true\nrooms = [\"standup\", \"team-*\"]\nevents = [\"meeting.started\"]\n",
+    );
+    let out = crate::harness::process::roomgate(&["check", "--config", &config]).await;
+    let said = String::from_utf8(out.stdout).unwrap();
+    assert!(said.starts_with("webhook 127.0.0.1: http://127.0.0.1:9 as events, 1 events, standup, team-*, not signed\n"), "{said}");
 }
