@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{ROOMS, SECRET};
 use crate::harness::Gateway;
+use crate::harness::busy::Busy;
 use crate::harness::process::{House, roomgate};
 use crate::harness::receiver::{Mood, Receiver};
 use crate::harness::socket::{eventually, series};
@@ -146,4 +147,41 @@ async fn nothing_secret_of_a_hook_is_ever_said() {
     for secret in ["hunter2", "pathsecret", "querysecret", SECRET, "aHVudGVy", "YW5uOmh1bnRlcjI"] {
         assert!(!said.contains(secret), "{secret}: {}", said.lines().find(|l| l.contains(secret)).unwrap());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_goes_and_is_banned_is_told_with_the_meeting() {
+    let (receiver, busy) = (Receiver::start().await, Busy::start().await);
+    let house = House::new(&busy.section(), ROOMS);
+    house.edit("[store]", &format!("[meeting]\ngrace = \"0s\"\n{}[store]", receiver.section("all", "")));
+    let _process = house.serve(&[]).await;
+    let owner = house.token(&["--room", "standup", "--owner", "--name", "Olga"]).await;
+    let guest = house.token(&["--room", "standup", "--name", "Bob", "--user", "bob-1"]).await;
+    let (mut olga, mut bob) = (house.stranger(), house.stranger());
+    olga.visits(&format!("/standup?t={owner}")).await;
+    bob.visits(&format!("/standup?t={guest}")).await;
+    let told = async |kind: &str, who: Option<&str>| {
+        eventually(&format!("{kind} {who:?}"), Duration::from_secs(20), async || {
+            let is_it = |json: &serde_json::Value| json["type"] == kind && json["payload"]["user_name"].as_str() == who;
+            receiver.got_at("all").iter().map(|g| g.json()).find(is_it)
+        })
+        .await
+    };
+    let socket = bob.socket("/ws?room=standup").await.unwrap();
+    let started = told("meeting.started", None).await;
+    let joined = told("participant.joined", Some("Bob")).await;
+    assert_eq!((&joined["payload"]["user_id"], &joined["payload"]["owner"]), (&json!("bob-1"), &json!(false)));
+    let inside = olga.fetches("/_roomgate/v1/rooms/standup/presence").await.json();
+    let id = inside["data"].as_array().unwrap().iter().find(|p| p["userName"] == "Bob").map(|p| p["id"].clone()).unwrap();
+    assert_eq!(joined["payload"]["session_id"], id);
+    assert_eq!(olga.posts("/_roomgate/v1/rooms/standup/eject", &json!({"ids": [id], "ban": true})).await.status, 200);
+    let banned = told("participant.banned", Some("Bob")).await;
+    assert_eq!((&banned["payload"]["decided_by"], &banned["payload"]["session_id"]), (&json!("Olga"), &id));
+    let left = told("participant.left", Some("Bob")).await;
+    assert!(left["payload"]["duration"].as_f64().is_some() && left["payload"]["session_id"] == id);
+    drop(socket);
+    let ended = told("meeting.ended", None).await;
+    assert_eq!(ended["payload"]["start_ts"], started["payload"]["start_ts"]);
+    assert!(ended["payload"]["end_ts"].as_f64() >= started["payload"]["start_ts"].as_f64());
+    assert_eq!(ended["payload"]["meeting_id"], banned["payload"]["meeting_id"]);
 }
