@@ -43,11 +43,9 @@ pub async fn run(
             return;
         };
         live = back;
-        if let Some(news) = news {
-            if take_in(&gate, news) {
-                let hooks = gate.config().webhooks.clone();
-                notifier.set(&hooks).await;
-            }
+        if news.is_some_and(|news| take_in(&gate, news)) {
+            let hooks = gate.config().webhooks.clone();
+            notifier.set(&hooks).await;
         }
         if let Some(certificates) = &certificates {
             renew(certificates, asked).await;

@@ -106,13 +106,15 @@ impl Audit {
             }
         }
         latest.iter().for_each(line);
-        while self.follow {
+        if !self.follow {
+            return Ok(());
+        }
+        loop {
             std::thread::sleep(LOOK);
             while let Some(page) = trail.page()? {
                 page.iter().filter(|e| wanted.means(e)).for_each(line);
             }
         }
-        Ok(())
     }
 
     fn wanted(&self, profile: &Profile, now: Timestamp) -> Result<Wanted, String> {

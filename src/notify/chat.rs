@@ -83,7 +83,7 @@ pub(super) fn sentence(message: &Message<'_>) -> String {
         Some(by) => format!("{by} {active}"),
         None => passive.to_owned(),
     };
-    let text = match message.kind {
+    match message.kind {
         HookEvent::Waiting if event.what == What::MovedBack => format!("{who} waits at {room} again."),
         HookEvent::Waiting | HookEvent::WaitingUpdated => {
             let again = if message.kind == HookEvent::Waiting { "asks" } else { "is how somebody is called now who asks" };
@@ -112,8 +112,7 @@ pub(super) fn sentence(message: &Message<'_>) -> String {
         HookEvent::MeetingEnded => format!("The meeting in {room} is over."),
         HookEvent::Joined => format!("{who} came into {room}."),
         HookEvent::Left => format!("{who} left {room}."),
-    };
-    text
+    }
 }
 
 /// The same to the eye, and nothing to a program: no mention, no link, no markup, no line of its own.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::message::{Message, messages};
@@ -21,6 +22,9 @@ use crate::store::{Event, Position, StoreError, What};
 
 /// So many events are read at once.
 const PAGE: usize = 64;
+
+/// What follows within this time is read in one go: a crowd at the doors does not keep the store busy with as many questions.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// The store is told of progress at most so often while there is more to do, so that a hook in haste does not keep it busy.
 const NOTE_EVERY: Duration = Duration::from_millis(200);
@@ -83,32 +87,34 @@ impl Courier {
     /// Goes on until stopped, or until its receiver wants no more.
     pub(super) async fn run(mut self) {
         let mut latest = self.edges.store.facts().trail();
-        loop {
-            latest.borrow_and_update();
-            let events = match self.edges.store.trail(self.position.number, PAGE).await {
-                Ok(events) => events,
-                Err(error) => {
-                    self.store_fails(&error);
-                    if self.rest(STORE_AGAIN).await.is_err() {
-                        return;
-                    }
-                    continue;
-                }
-            };
-            self.store_failed = false;
-            if events.is_empty() {
-                self.note().await;
-                tokio::select! {
-                    () = self.stop.cancelled() => return,
-                    // Whoever tells of them is gone with the store.
-                    changed = latest.changed() => if changed.is_err() { return },
-                }
+        while self.go_on(&mut latest).await.is_ok() {}
+        self.note().await;
+    }
+
+    /// Tells what there is, or waits until there is more.
+    async fn go_on(&mut self, latest: &mut watch::Receiver<u64>) -> Result<(), Over> {
+        if *latest.borrow_and_update() <= self.position.number {
+            self.note().await;
+            tokio::select! {
+                () = self.stop.cancelled() => return Err(Over),
+                // Whoever tells of them is gone with the store.
+                changed = latest.changed() => changed.map_err(|_| Over)?,
             }
-            for event in &events {
-                if self.carry(event).await.is_err() {
-                    self.note().await;
-                    return;
+            return self.rest(GATHER).await;
+        }
+        match self.edges.store.trail(self.position.number, PAGE).await {
+            Ok(events) if !events.is_empty() => {
+                self.store_failed = false;
+                for event in &events {
+                    self.carry(event).await?;
                 }
+                Ok(())
+            }
+            // It will show in a moment what it has told of.
+            Ok(_) => self.rest(STORE_AGAIN).await,
+            Err(error) => {
+                self.store_fails(&error);
+                self.rest(STORE_AGAIN).await
             }
         }
     }

@@ -56,17 +56,22 @@ impl Message<'_> {
 
     /// How the waiting ended, where that is what is told.
     pub(super) fn outcome(&self) -> Option<&'static str> {
-        let by = self.event.by.as_ref();
-        match (self.kind, self.event.what) {
-            (HookEvent::WaitingLeft, What::Allowed) => Some("allowed"),
-            (HookEvent::WaitingLeft, What::Denied) => Some("denied"),
-            (HookEvent::WaitingLeft, _) => Some(match by {
-                None => "left",
-                Some(by) if by.through == Through::Time => "expired",
-                Some(_) => "removed",
-            }),
-            _ => None,
+        if self.kind != HookEvent::WaitingLeft {
+            return None;
         }
+        let (what, by) = (self.event.what, self.event.by.as_ref());
+        let through = by.map(|by| by.through);
+        Some(if what == What::Allowed {
+            "allowed"
+        } else if what == What::Denied {
+            "denied"
+        } else if through == Some(Through::Time) {
+            "expired"
+        } else if through.is_some() {
+            "removed"
+        } else {
+            "left"
+        })
     }
 
     /// The whole message. `began` is when the meeting did, where that is known.
@@ -112,10 +117,8 @@ impl Message<'_> {
         if let Some(outcome) = self.outcome() {
             say("outcome", outcome.into());
         }
-        match self.event.what {
-            What::AllowAll => drop(say("answer", "allow".into())),
-            What::DenyAll => drop(say("answer", "deny".into())),
-            _ => {}
+        if self.kind == HookEvent::ChoiceRemembered {
+            say("answer", if self.event.what == What::AllowAll { "allow" } else { "deny" }.into());
         }
         if let Some(by) = by {
             say("decided_by", (*by.name).into());

@@ -123,9 +123,8 @@ async fn nothing_secret_of_a_hook_is_ever_said() {
         format!("[[webhook]]\nname = \"{name}\"\nurl = \"http://ann:hunter2@{}/pathsecret?key=querysecret\"\n{more}\n", receiver.address)
     };
     let events = hook("events", "private = true\nsecret_file = \"hook.secret\"");
-    let gone = format!(
-        "[[webhook]]\nname = \"gone\"\nurl = \"https://ann:hunter2@nowhere.invalid/pathsecret?key=querysecret\"\nshape = \"slack\"\n"
-    );
+    let gone =
+        "[[webhook]]\nname = \"gone\"\nurl = \"https://ann:hunter2@nowhere.invalid/pathsecret?key=querysecret\"\nshape = \"slack\"\n";
     house.edit("[store]", &format!("{events}{gone}[store]"));
     let process = house.serve(&["--log", "trace"]).await;
     house.stranger().posts_knock("standup", "Bob").await;
