@@ -28,7 +28,6 @@ fn about(server: &Jitsi, method: &str, target: &str, upgrade: bool) -> String {
         Ok(Target::Open) => "open".to_owned(),
         Ok(Target::Shared) => "shared".to_owned(),
         Ok(Target::Room { room, kind: Kind::Page }) => format!("page of {room}"),
-        Ok(Target::Room { room, kind: Kind::Shared }) => format!("shared of {room}"),
         Ok(Target::Room { room, kind: Kind::Asset }) => format!("asset of {room}"),
         Ok(Target::Xmpp(XmppAsked { door, room, .. })) => {
             let door = match door {

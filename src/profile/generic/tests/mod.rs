@@ -51,7 +51,6 @@ pub(super) fn told(outcome: &Result<(Target, String), &'static str>) -> String {
                 Kind::Page => "page",
                 Kind::Asset => "asset",
                 Kind::Signalling => "signalling",
-                Kind::Shared => "shared",
             };
             format!("{kind}:{room}")
         }
