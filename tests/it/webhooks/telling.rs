@@ -77,8 +77,11 @@ async fn a_story_is_told_in_order_and_signed_with_who_decided() {
     // Published to the server, about the topic.
     let phone = receiver.gets("", 3, || {}).await;
     assert_eq!((&phone[2].json()["topic"], &phone[2].json()["title"]), (&json!("phone"), &json!("Somebody waits: board")));
-    let metrics = gateway.metrics().await;
-    assert_eq!(series(&metrics, "roomgate_webhook_deliveries_total{result=\"delivered\"}") as usize, receiver.got().len());
+    eventually("all are counted", Duration::from_secs(10), async || {
+        let delivered = series(&gateway.metrics().await, "roomgate_webhook_deliveries_total{result=\"delivered\"}");
+        (delivered as usize == receiver.got().len()).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
