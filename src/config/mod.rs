@@ -4,12 +4,14 @@
 //! [`Live`] does so again whenever one of those files changes. A config that is wrong in any way is no config: whoever has one
 //! keeps it.
 
+mod colours;
 mod document;
 mod file;
 mod identity;
 mod jitsi;
 mod nearest;
 mod origin;
+mod pages;
 mod problem;
 mod reload;
 pub mod revocations;
@@ -37,6 +39,8 @@ use crate::token::{Jwks, KeySpec};
 
 pub use crate::directory::{Place, Unknown};
 pub use crate::token::Secret;
+pub use colours::{Colour, Palette, READABLE};
+pub use pages::{Colours, Logo, LogoKind, Pages};
 pub use problem::{Problem, Warning};
 pub use reload::{Live, News, Reloaded};
 pub use values::{duration, moment_in_text};
@@ -58,6 +62,8 @@ pub struct Config {
     pub identity: Option<Identity>,
     /// `[store]`.
     pub store: Store,
+    /// `[pages]`.
+    pub pages: Pages,
     /// `[rooms]` and `[[room]]`.
     pub rooms: Rooms,
     /// All files that this was read from.
@@ -107,7 +113,7 @@ impl Config {
         let rooms = if same_kind { self.rooms } else { rooms };
         let tokens = Tokens { parameter: running.tokens.parameter.clone(), header: running.tokens.header, ..self.tokens };
         let meeting = Meeting { presence: running.meeting.presence, ..self.meeting };
-        Self { server, upstream, tokens, meeting, identity, store, session: self.session, rooms, watched: self.watched }
+        Self { server, upstream, tokens, meeting, identity, store, session: self.session, pages: self.pages, rooms, watched: self.watched }
     }
 }
 
