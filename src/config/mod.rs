@@ -13,6 +13,7 @@ mod nearest;
 mod origin;
 mod pages;
 mod problem;
+mod reach;
 mod reload;
 pub mod revocations;
 mod rooms;
@@ -26,6 +27,7 @@ mod tokens;
 mod upstream;
 mod values;
 pub mod watch;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -42,8 +44,10 @@ pub use crate::token::Secret;
 pub use colours::{Colour, Palette, READABLE};
 pub use pages::{Colours, Logo, LogoKind, Pages};
 pub use problem::{Problem, Warning};
+pub use reach::is_public;
 pub use reload::{Live, News, Reloaded};
 pub use values::{duration, moment_in_text};
+pub use webhook::{HookEvent, HookShape, HookUrl, Webhook};
 
 /// Everything an operator said.
 #[derive(Clone, Debug)]
@@ -66,6 +70,8 @@ pub struct Config {
     pub pages: Pages,
     /// `[rooms]` and `[[room]]`.
     pub rooms: Rooms,
+    /// `[[webhook]]`, each with a name of its own.
+    pub webhooks: Vec<Webhook>,
     /// All files that this was read from.
     pub watched: watch::Watched,
 }
@@ -113,7 +119,8 @@ impl Config {
         let rooms = if same_kind { self.rooms } else { rooms };
         let tokens = Tokens { parameter: running.tokens.parameter.clone(), header: running.tokens.header, ..self.tokens };
         let meeting = Meeting { presence: running.meeting.presence, ..self.meeting };
-        Self { server, upstream, tokens, meeting, identity, store, session: self.session, pages: self.pages, rooms, watched: self.watched }
+        let Self { session, pages, webhooks, watched, .. } = self;
+        Self { server, upstream, tokens, meeting, identity, store, session, pages, rooms, webhooks, watched }
     }
 }
 

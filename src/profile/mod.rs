@@ -128,6 +128,14 @@ impl Profile {
         }
     }
 
+    /// Whether it is known how this server's clients join and speak. Where it is not, whoever is active in a room's pages takes part.
+    pub fn knows_signalling(&self) -> bool {
+        match self {
+            Self::Generic(p) => p.has_sockets(),
+            Self::PeerCalls(_) | Self::Jitsi(_) => true,
+        }
+    }
+
     /// What is known of letter case.
     pub fn letter_case(&self) -> LetterCase {
         match self {

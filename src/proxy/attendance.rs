@@ -11,11 +11,10 @@ use async_trait::async_trait;
 use super::frames::Door;
 use super::killable::Kill;
 use super::visit::seat;
-use crate::access::{Bar, Decision, Permit, RoomName};
+use crate::access::{Bar, By, Decision, Permit, RoomName, Through};
 use crate::config::Config;
 use crate::gate::{Brought, Caller, Gate, Judged, KeepOut, Moment, Session, Speaks};
-use crate::live::{Participant, Seat};
-use crate::profile::Kind;
+use crate::live::{Part, Participant, Seat};
 use crate::signalling::xmpp::Ticket;
 use crate::signalling::{GuardRefusal, News};
 use crate::web::refusal::{self, No};
@@ -87,9 +86,10 @@ impl Attendance {
         if !enters && self.seat.is_some() {
             return Ok(());
         }
-        let (kind, max) =
-            (if enters { Kind::Signalling } else { Kind::Asset }, judged.entry.room.as_ref().and_then(|r| r.max_participants));
-        let seat = seat(&self.gate, &self.kill, &session, permit, (kind, max), now)?;
+        let (part, max) =
+            (if enters { Part::Signalling } else { Part::Fetching }, judged.entry.room.as_ref().and_then(|r| r.max_participants));
+        let seat = seat(&self.gate, &self.kill, &session, permit, (part, max), now)?;
+        seat.came_from(self.caller.certain_address());
         if let Some(name) = &self.called {
             seat.called(name);
         }
@@ -132,7 +132,7 @@ impl Attendance {
     fn step_out(&mut self) {
         let (Some(old), Some(session)) = (self.seat.take(), self.session.clone()) else { return };
         let permit = old.participant().permit();
-        match seat(&self.gate, &self.kill, &session, &permit, (Kind::Asset, None), self.gate.clock().now()) {
+        match seat(&self.gate, &self.kill, &session, &permit, (Part::Fetching, None), self.gate.clock().now()) {
             Ok(new) => {
                 self.seat = Some(new);
                 self.takes_part = false;
@@ -151,7 +151,7 @@ impl Attendance {
         let (Some(old), Some(session)) = (self.seat.take(), self.session.clone()) else { return };
         let permit = old.participant().permit();
         // However many are inside: they are one of them already.
-        match seat(&self.gate, &self.kill, &session, &permit, (Kind::Signalling, None), self.gate.clock().now()) {
+        match seat(&self.gate, &self.kill, &session, &permit, (Part::Signalling, None), self.gate.clock().now()) {
             Ok(new) => {
                 self.seat = Some(new);
                 self.takes_part = true;
@@ -178,7 +178,8 @@ impl Attendance {
         let name = person.or_else(|| participant.called().map(|c| c.to_string())).unwrap_or_else(|| "Somebody".to_owned());
         tokio::spawn(async move {
             let kind = if banned { Bar::Banned } else { Bar::Ejected };
-            let order = KeepOut { kind, lasting: false, name: &name, by: INSIDE };
+            let by = By::new(INSIDE, Through::Meeting);
+            let order = KeepOut { kind, lasting: false, network: false, name: &name, by };
             if let Err(error) = gate.keep_out(&participant, &order).await {
                 tracing::error!(%error, "somebody was thrown out inside the meeting, and it could not be written down");
             }

@@ -51,6 +51,8 @@ pub struct Exchange {
     pub name: Option<Arc<str>>,
     /// By which code it was decided; for the log.
     pub code: &'static str,
+    /// Its address names no room: it goes on by the right to one of them.
+    pub names_no_room: bool,
     /// Where it comes from.
     pub whence: Option<Whence>,
     /// Lines to set on the way back: by entry.
@@ -91,6 +93,7 @@ impl Exchange {
             way: None,
             name: None,
             code: "-",
+            names_no_room: false,
             whence: None,
             set_cookies: Vec::new(),
             cookies: None,

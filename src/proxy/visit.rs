@@ -13,11 +13,11 @@ use super::exchange::{Exchange, Way};
 use super::killable;
 use super::respond::Answer;
 use super::socket::part;
-use crate::access::{Decision, Ending, Ground, Permit, Refusal, Review, RoomName, Timestamp, TokenFault};
+use crate::access::{Decision, Ending, Ground, Hold, Permit, Refusal, Review, RoomName, Timestamp, TokenFault};
 use crate::config::Config;
 use crate::gate::caller::person;
 use crate::gate::{Brought, Caller, Gate, Judged, Moment, Session, Speaks, Whence};
-use crate::live::{Goodbye, Late, Seat, reviewer};
+use crate::live::{Goodbye, Late, Part, Seat, reviewer};
 use crate::profile::Kind;
 use crate::signalling::engineio::is_cache_buster;
 use crate::target::{self, Cookies, Sender, Stripped};
@@ -171,8 +171,13 @@ impl Visit<'_> {
                     return self.asker.turn_away(exchange, &No::Unavailable);
                 };
                 let max = judged.entry.room.as_ref().and_then(|r| r.max_participants);
-                match seat(self.gate, &exchange.kill.kill_handle(), bearer, permit, (kind, max), self.asker.now) {
-                    Ok(seat) => exchange.seat = Some(seat),
+                // What names no room makes nobody present in the one that lets them have it.
+                let part = if exchange.names_no_room { Part::Fetching } else { part(self.gate.profile(), kind) };
+                match seat(self.gate, &exchange.kill.kill_handle(), bearer, permit, (part, max), self.asker.now) {
+                    Ok(seat) => {
+                        seat.came_from(caller.certain_address());
+                        exchange.seat = Some(seat);
+                    }
                     Err(late) => return self.asker.refuse(exchange, &late, Some(&room), token, came),
                 }
                 if let Some(session) = session.as_ref().filter(|_| keeps_cookies(caller)) {
@@ -243,6 +248,7 @@ impl Visit<'_> {
                 return self.asker.turn_away(exchange, &No::Unavailable);
             };
             if matches!(judged.outcome.decision, Decision::Admit(_)) {
+                exchange.names_no_room = true;
                 return self.one_room(caller, exchange, judged, kind);
             }
             last = Some(judged);
@@ -297,7 +303,7 @@ pub(super) fn seat(
     kill: &killable::Kill,
     session: &Session,
     permit: &Permit,
-    (kind, max): (Kind, Option<u32>),
+    (part, max): (Part, Option<u32>),
     now: Timestamp,
 ) -> Result<Seat, No> {
     let kill = kill.clone();
@@ -311,12 +317,11 @@ pub(super) fn seat(
     let gone = |ending: Ending| match ending {
         Ending::Banned => No::Refused(Refusal::Banned),
         Ending::RoomGone => No::Refused(Refusal::NoRoom),
-        Ending::Ejected | Ending::Elapsed | Ending::Revoked | Ending::TokenExpired | Ending::RoomClosed | Ending::MovedBack => {
-            No::Refused(Refusal::Ejected)
-        }
+        Ending::MovedBack => No::Held(Hold::Waiting),
+        Ending::Ejected | Ending::Elapsed | Ending::Revoked | Ending::TokenExpired | Ending::RoomClosed => No::Refused(Refusal::Ejected),
     };
     let permit = Arc::new(permit.clone());
-    let seat = gate.live().enter(session.id, session.visitor, &permit, (part(kind), max), now, eject).map_err(|late| match late {
+    let seat = gate.live().enter(session.id, session.visitor, &permit, (part, max), now, eject).map_err(|late| match late {
         Late::Ended(ending) => gone(ending),
         Late::Full => No::Refused(Refusal::Full),
     })?;

@@ -11,7 +11,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::access::{AccessState, OfRoom, cooldown, seconds};
+use super::access::{AccessState, OfRoom, cooldown, introduction, seconds};
 use super::assets::{ASSETS, Assets};
 use super::refusal::No;
 use super::sent::{Asked, Sent, json, page as html, see_other, with_cookies};
@@ -19,7 +19,7 @@ use super::words::{ENGLISH, Words};
 use super::{Halt, Shape, Web, address, visitor};
 use crate::access::{Decision, Hold, Refusal, RoomName, display_name};
 use crate::gate::{Brought, Caller, Judged};
-use crate::store::KnockError;
+use crate::store::{Asking, KnockError};
 
 /// How far somebody at the door has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub(super) enum State {
         /// How long not yet.
         cooldown: Duration,
     },
+    /// May come in, but everybody's place is taken.
+    NoPlace,
     /// May enter.
     Full,
 }
@@ -44,6 +46,7 @@ impl State {
             Self::MayKnock => "may-knock",
             Self::Waiting => "waiting",
             Self::Denied { .. } => "denied",
+            Self::NoPlace => "no-place",
             Self::Full => "full",
         }
     }
@@ -54,11 +57,17 @@ impl State {
 pub(super) struct KnockPage<'a> {
     words: &'static Words,
     assets: &'static Assets,
+    title: &'static str,
     room: &'a str,
-    state: &'static str,
+    state: State,
     /// Whole seconds.
     cooldown: u64,
     name: &'a str,
+    pub(super) message: &'a str,
+    /// While waiting: whether anybody who can open is here.
+    pub(super) opener: bool,
+    /// While waiting: whether an owner sent them back.
+    pub(super) moved: bool,
     /// Where to go once let in: a path of ours.
     destination: &'a str,
     /// The same, sealed, to survive a form.
@@ -73,21 +82,33 @@ impl<'a> KnockPage<'a> {
     pub(super) fn new(room: &'a RoomName, state: State, name: &'a str, destination: &'a str, to: Option<&'a str>) -> Self {
         let cooldown = match state {
             State::Denied { cooldown } if !cooldown.is_zero() => cooldown.as_secs().saturating_add(1),
-            State::Denied { .. } | State::MayKnock | State::Waiting | State::Full => 0,
+            State::Denied { .. } | State::MayKnock | State::Waiting | State::NoPlace | State::Full => 0,
         };
         let refresh = match state {
-            State::Waiting => Some(6),
+            State::Waiting | State::NoPlace => Some(6),
             State::Denied { .. } if cooldown > 0 => Some(cooldown),
             State::Full => Some(0),
             State::MayKnock | State::Denied { .. } => None,
         };
+        let words = &ENGLISH;
+        let title = match state {
+            State::MayKnock => words.knock.title,
+            State::Waiting => words.knock.waiting_title,
+            State::Denied { .. } => words.knock.denied_title,
+            State::NoPlace => words.knock.no_place_title,
+            State::Full => words.knock.open_title,
+        };
         Self {
-            words: &ENGLISH,
+            words,
             assets: &ASSETS,
+            title,
             room: room.as_str(),
-            state: state.code(),
+            state,
             cooldown,
             name,
+            message: "",
+            opener: false,
+            moved: false,
             destination,
             to,
             token: None,
@@ -118,13 +139,8 @@ pub(super) async fn page(
     }
     let response = visit.page(StatusCode::OK, state, None);
     // A browser that is not known yet is from now on: this is how the answer will find it.
-    let lines = match caller.visitor {
-        Some(_) => None,
-        None => {
-            let line = web.gate.chance().id().and_then(|id| web.gate.cookies().set_visitor(id, web.gate.chance()));
-            Some(line.map_err(|_| web.halt(Shape::Page, &No::Unavailable, Some(&room), None, false))?)
-        }
-    };
+    let lines =
+        introduction(&web, &caller, &visit.judged).map_err(|_| web.halt(Shape::Page, &No::Unavailable, Some(&room), None, false))?;
     Ok(with_cookies(response, lines))
 }
 
@@ -134,6 +150,8 @@ pub(super) struct Knocks {
     room: String,
     #[serde(default)]
     name: String,
+    #[serde(default)]
+    message: String,
     to: Option<String>,
     #[serde(rename = "do")]
     order: Option<Order>,
@@ -147,7 +165,7 @@ enum Order {
 
 /// `POST /_roomgate/knock`: knocks, renames a knock, or (`do=leave`) takes it back.
 pub(super) async fn ask(Shared(web): Shared<Web>, Extension(caller): Extension<Arc<Caller>>, sent: Sent<Knocks>) -> Result<Response, Halt> {
-    let (shape, Knocks { room, name, to, order }) = (sent.shape, sent.value);
+    let (shape, Knocks { room, name, message, to, order }) = (sent.shape, sent.value);
     let room = web.room(shape, &room)?;
     let visit = Visit::new(&web, &caller, &room, to, shape).await?;
     let browser = web.visitor(shape, &caller, &visit.judged)?;
@@ -156,7 +174,7 @@ pub(super) async fn ask(Shared(web): Shared<Web>, Extension(caller): Extension<A
         return visit.answer().await;
     }
     match visit.state()? {
-        State::Full => return visit.answer().await,
+        State::Full | State::NoPlace => return visit.answer().await,
         State::Denied { cooldown } if !cooldown.is_zero() => return Ok(visit.too_soon(cooldown)),
         State::Denied { .. } | State::MayKnock | State::Waiting => {}
     }
@@ -172,7 +190,10 @@ pub(super) async fn ask(Shared(web): Shared<Web>, Extension(caller): Extension<A
     }
     let unavailable = || web.stop(shape, &No::Unavailable, &caller, &visit.judged);
     let id = web.gate.chance().id().map_err(|_| unavailable())?;
-    match web.gate.store().knock(id, &room, browser, &name, web.gate.clock().now()).await {
+    let message = crate::access::message(&message).map(Into::into);
+    let sent_back = web.gate.is_sent_back(&caller, &visit.judged);
+    let asking = Asking { message, sent_back, ..Asking::new(id, &room, browser, &name, web.gate.clock().now()) };
+    match web.gate.store().knock(asking).await {
         Ok(_) => {
             web.gate.metrics().knocked("asked");
             visit.answer().await
@@ -224,13 +245,14 @@ impl<'a> Visit<'a> {
             Decision::Hold(Hold::MayKnock) => Ok(State::MayKnock),
             Decision::Hold(Hold::Waiting) => Ok(State::Waiting),
             Decision::Refuse(Refusal::Denied) => Ok(State::Denied { cooldown: cooldown(self.web, self.caller, &self.judged) }),
+            Decision::Refuse(Refusal::Full) => Ok(State::NoPlace),
             Decision::Refuse(refusal) => Err(self.web.stop(self.shape, &No::Refused(refusal.clone()), self.caller, &self.judged)),
         }
     }
 
     async fn leave(&self) -> Result<(), Halt> {
         let Some(browser) = visitor(self.caller, &self.judged) else { return Ok(()) };
-        match self.web.gate.store().leave(self.room, browser).await {
+        match self.web.gate.store().leave(self.room, browser, self.web.gate.clock().now()).await {
             Ok(()) => {
                 self.web.gate.metrics().knocked("left");
                 Ok(())
@@ -295,6 +317,9 @@ impl<'a> Visit<'a> {
         let mut page = KnockPage::new(self.room, state, &name, &self.destination, self.to.as_deref());
         page.token = self.judged.outcome.token.or(self.caller.notice).map(|fault| ENGLISH.token(fault));
         page.problem = problem;
+        page.message = knock.as_ref().and_then(|k| k.message.as_deref()).unwrap_or_default();
+        page.opener = state == State::Waiting && self.web.somebody_can_open(self.room);
+        page.moved = knock.as_ref().is_some_and(|k| k.moved_back);
         html(self.web, status, &page)
     }
 }

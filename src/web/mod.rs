@@ -47,7 +47,7 @@ use http::HeaderMap;
 use http::header::IF_NONE_MATCH;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::access::{Decision, Id, Permit, Role, RoomName, TokenFault};
+use crate::access::{By, Decision, Id, Permit, Role, RoomName, Through, TokenFault, display_name};
 use crate::gate::{Brought, Caller, Gate, Judged, Moment, Speaks};
 
 use refusal::{No, Scene, api_error, refusal_json, refusal_page};
@@ -69,18 +69,37 @@ pub fn router(gate: Arc<Gate>) -> Router {
         .route("/_roomgate/v1/rooms/{room}/presence", get(api::presence))
         .route("/_roomgate/v1/rooms/{room}/eject", post(api::eject))
         .route("/_roomgate/v1/rooms/{room}/bans", get(api::bans))
+        .route("/_roomgate/v1/rooms/{room}/move-back", post(api::move_back))
+        .route("/_roomgate/v1/rooms/{room}/remembered", get(api::remembered).put(api::remember).delete(api::ask_again))
         .route("/_roomgate/v1/rooms/{room}/bans/{id}", delete(api::lift))
         .fallback(nowhere)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(from_fn_with_state(web.clone(), origin::check))
         // Assets are everybody's: no caller, no origin.
         .route("/_roomgate/assets/{name}", get(asset))
+        .route("/_roomgate/client.js", get(client))
+        .route("/_roomgate/client.d.ts", get(types))
         .with_state(web)
 }
 
 async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let known = headers.get(IF_NONE_MATCH).and_then(|v| v.to_str().ok());
-    assets::ASSETS.serve(&name, known).map(axum::body::Body::from)
+    assets::ASSETS.serve(&name, known(&headers)).map(axum::body::Body::from)
+}
+
+/// `GET /_roomgate/client.js`: for our own pages, and for those of listed sites.
+async fn client(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let mut response = assets::ASSETS.client(known(&headers)).map(axum::body::Body::from);
+    origin::open(&headers, &web.gate.config().server.origins, response.headers_mut());
+    response
+}
+
+/// `GET /_roomgate/client.d.ts`.
+async fn types(headers: HeaderMap) -> Response {
+    assets::ASSETS.types(known(&headers)).map(axum::body::Body::from)
+}
+
+fn known(headers: &HeaderMap) -> Option<&str> {
+    headers.get(IF_NONE_MATCH).and_then(|v| v.to_str().ok())
 }
 
 async fn nowhere(State(web): State<Web>, headers: HeaderMap) -> Response {
@@ -128,6 +147,11 @@ impl Owner {
     fn called(&self) -> &str {
         let person = self.permit.person();
         person.name.as_deref().or(person.email.as_deref()).or(person.user.as_deref()).unwrap_or("an owner")
+    }
+
+    /// Whose order it is, for the trail: cleaned, because others read it.
+    fn by(&self, through: Through) -> By {
+        By::new(&display_name(self.called()).unwrap_or_else(|| "an owner".to_owned()), through)
     }
 }
 

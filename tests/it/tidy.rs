@@ -24,6 +24,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("live", &["access"]),
     // Reviewing needs all the facts of this moment; the list of who is inside needs none of them.
     ("live/reviewer.rs", &["access", "gate", "store"]),
+    ("live/roll.rs", &["access", "gate", "store"]),
     ("gate", &["access", "chance", "clock", "config", "directory", "live", "metrics", "profile", "store", "token"]),
     ("web", &["access", "chance", "gate", "store"]),
     ("proxy", &["access", "chance", "config", "gate", "live", "metrics", "profile", "signalling", "target", "upstream", "web::refusal"]),
@@ -42,7 +43,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("proxy/tunnel/outline.rs", &[]),
     ("upstream", &["proxy::exchange"]),
     ("admin", &["gate"]),
-    ("reload", &["config", "gate", "proxy::tls", "server"]),
+    ("notify", &["access", "chance", "clock", "config", "metrics", "store"]),
+    ("reload", &["config", "gate", "notify", "proxy::tls", "server"]),
 ];
 
 /// They put things together, and may know all.
@@ -56,7 +58,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("governor", &["web"]),
     ("rusqlite", &["store/sqlite", "store/sqlite.rs"]),
     ("jsonwebtoken", &["token"]),
-    ("reqwest", &["token"]),
+    ("reqwest", &["notify", "token"]),
     ("toml", &["config"]),
     ("glob", &["config"]),
     ("clap", &["cli"]),
