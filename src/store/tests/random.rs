@@ -63,7 +63,8 @@ async fn carry_out(store: &dyn Store, act: &Act, turn: u64) -> String {
     match act.clone() {
         Act::Knock { room, visitor, name } => {
             let asking = Asking::new(id, &room_of(room), person(visitor), &format!("name {name}"), at);
-            let asking = Asking { message: (turn % 3 == 0).then(|| "please".into()), sent_back: turn % 7 == 0, ..asking };
+            let asking =
+                Asking { message: (turn % 3 == 0).then(|| "please".into()), sent_back: (turn % 7 == 0).then_some(asking.at), ..asking };
             format!("{:?}", store.knock(asking).await)
         }
         Act::Everyone { room, allow, seen } => {
