@@ -36,6 +36,7 @@ mod tests;
 mod when;
 mod words;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -140,6 +141,8 @@ impl IntoResponse for Halt {
 struct Owner {
     judged: Judged,
     permit: Permit,
+    /// Where this request of theirs comes from.
+    address: IpAddr,
 }
 
 impl Owner {
@@ -188,7 +191,7 @@ impl Web {
         let judged = self.judge(shape, caller, room).await?;
         match &judged.outcome.decision {
             Decision::Admit(permit) => match permit.role() {
-                Role::Owner => Ok(Owner { permit: permit.clone(), judged }),
+                Role::Owner => Ok(Owner { permit: permit.clone(), judged, address: caller.whence.address }),
                 Role::Participant => Err(self.stop(shape, &No::OwnersOnly, caller, &judged)),
             },
             Decision::Hold(_) => Err(self.stop(shape, &No::OwnersOnly, caller, &judged)),
