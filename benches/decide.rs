@@ -72,7 +72,7 @@ fn decisions(c: &mut Criterion) {
     }
 
     let Decision::Admit(permit) = decide(&door(&guarded, &many), &bearer, NOW).decision else { panic!("admitted above") };
-    let standing = Standing { room: Some(&guarded), revocations: &many, bar: None, moved_back: false };
+    let standing = Standing { room: Some(&guarded), revocations: &many, bar: None, knock: roomgate::access::KnockState::None };
     assert!(matches!(review(&permit, &standing, NOW), Review::Stay { until: Some(_) }));
     c.bench_function("review: token, limits, 1000 revoked", |b| {
         b.iter(|| review(black_box(&permit), black_box(&standing), black_box(NOW)))

@@ -54,6 +54,20 @@ pub enum KnockState {
     Denied,
 }
 
+impl KnockState {
+    /// The same once an owner has said what holds for whoever knocks from now on: whoever has a knock of their own is judged by
+    /// that.
+    #[must_use]
+    pub const fn or(self, remembered: Option<Answer>) -> Self {
+        match (self, remembered) {
+            (Self::None, Some(Answer::Allow)) => Self::Granted,
+            (Self::None, Some(Answer::Deny)) => Self::Denied,
+            (Self::None, None) => Self::None,
+            (Self::Waiting | Self::Granted | Self::Denied, _) => self,
+        }
+    }
+}
+
 /// What an owner says to a knock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
@@ -74,10 +88,14 @@ pub struct Knock {
     pub visitor: Id,
     /// What the visitor calls themself: text that nobody vouches for. Already cleaned by [`display_name`].
     pub name: Arc<str>,
+    /// What they say with it, if anything: cleaned by [`message`].
+    pub message: Option<Arc<str>>,
     /// Grows whenever the visitor changes what an owner sees; an answer names the version that was seen.
     pub version: u32,
     /// Where it stands.
     pub state: KnockState,
+    /// They were inside, and an owner sent them back to wait.
+    pub moved_back: bool,
     /// When it was first made.
     pub at: Timestamp,
     /// When it was answered, and by whom (how the owner is called).
@@ -112,21 +130,24 @@ impl Knock {
                     Answer::Allow => KnockState::Granted,
                     Answer::Deny => KnockState::Denied,
                 },
+                moved_back: false,
                 answered: Some((at, by.into())),
                 ..self.clone()
             }),
         }
     }
 
-    /// The knock after the visitor knocks again: a new name is a new version, a denied or withdrawn one waits anew.
-    pub fn again(&self, name: &str, at: Timestamp) -> Self {
-        let renamed = *self.name != *name;
-        let version = if renamed { self.version.saturating_add(1) } else { self.version };
+    /// The knock after the visitor knocks again: a new name or message is a new version, a denied or withdrawn one waits anew.
+    pub fn again(&self, name: &str, message: Option<&str>, at: Timestamp) -> Self {
+        let changed = *self.name != *name || self.message.as_deref() != message;
+        let version = if changed { self.version.saturating_add(1) } else { self.version };
+        let (name, message) = (name.into(), message.map(Arc::from));
         match self.state {
             KnockState::Granted => self.clone(),
-            KnockState::Waiting => Self { name: name.into(), version, ..self.clone() },
+            KnockState::Waiting => Self { name, message, version, ..self.clone() },
             KnockState::None | KnockState::Denied => Self {
-                name: name.into(),
+                name,
+                message,
                 version: self.version.saturating_add(1),
                 state: KnockState::Waiting,
                 at,
@@ -146,7 +167,8 @@ impl Knock {
 
     /// The knock of someone who was inside and is asked to wait again.
     pub fn back(&self, at: Timestamp) -> Self {
-        Self { state: KnockState::Waiting, version: self.version.saturating_add(1), at, answered: None, ..self.clone() }
+        let version = self.version.saturating_add(1);
+        Self { state: KnockState::Waiting, moved_back: true, version, at, answered: None, ..self.clone() }
     }
 }
 
@@ -158,6 +180,18 @@ pub const NAME_MAX: usize = 64;
 /// Control and invisible characters go, and so do those that turn the direction of text: a name must not be able to
 /// repaint the line it stands in. Blanks become single spaces.
 pub fn display_name(given: &str) -> Option<String> {
+    clean(given, NAME_MAX)
+}
+
+/// The longest message that goes with a knock, in characters.
+pub const MESSAGE_MAX: usize = 280;
+
+/// What a visitor says with a knock, cleaned like a name; `None` where nothing is left of it.
+pub fn message(given: &str) -> Option<String> {
+    clean(given, MESSAGE_MAX)
+}
+
+fn clean(given: &str, max: usize) -> Option<String> {
     let invisible = |c: char| {
         matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -167,7 +201,7 @@ pub fn display_name(given: &str) -> Option<String> {
     };
     let kept: String = given.chars().filter(|c| c.is_whitespace() || !(c.is_control() || invisible(*c))).collect();
     let words = kept.split_whitespace().collect::<Vec<_>>().join(" ");
-    let name: String = words.chars().take(NAME_MAX).collect();
-    let name = name.trim_end();
-    if name.is_empty() { None } else { Some(name.to_owned()) }
+    let text: String = words.chars().take(max).collect();
+    let text = text.trim_end();
+    if text.is_empty() { None } else { Some(text.to_owned()) }
 }

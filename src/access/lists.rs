@@ -136,6 +136,15 @@ pub struct Network {
 }
 
 impl Network {
+    /// Whom an address stands for: an IPv4 address is itself, an IPv6 site has a /64 (RFC 6177 section 2), and whoever has one has all
+    /// of it.
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self { base: IpAddr::V4(v4), prefix: 32 },
+            IpAddr::V6(v6) => Self { base: IpAddr::V6(mask6(v6, 64)), prefix: 64 },
+        }
+    }
+
     /// Whether the address lies in it; an IPv4 address in IPv6 clothes (`::ffff:10.0.0.1`) is the IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.base, address.to_canonical()) {
@@ -152,6 +161,12 @@ fn mask4(a: Ipv4Addr, prefix: u32) -> Ipv4Addr {
 
 fn mask6(a: Ipv6Addr, prefix: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits(a.to_bits() & u128::MAX.checked_shl(128_u32.saturating_sub(prefix)).unwrap_or(0))
+}
+
+impl std::fmt::Display for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.base, self.prefix)
+    }
 }
 
 /// The text is no network, or has bits set below its prefix (`10.0.0.1/8`): said rather than guessed.

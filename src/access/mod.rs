@@ -11,6 +11,7 @@
 mod decision;
 mod knock;
 mod lists;
+mod order;
 mod revocations;
 mod room;
 #[cfg(test)]
@@ -19,8 +20,9 @@ mod time;
 mod visitor;
 
 pub use decision::{AccessLevel, Decision, Ending, Ground, Hold, Outcome, Permit, Refusal, Review};
-pub use knock::{Answer, Conflict, Id, Knock, KnockState, NAME_MAX, display_name};
+pub use knock::{Answer, Conflict, Id, Knock, KnockState, MESSAGE_MAX, NAME_MAX, display_name, message};
 pub use lists::{List, Listed, Network, NotANetwork};
+pub use order::{By, Remembered, Through};
 pub use revocations::{Revocation, Revocations};
 pub use room::{NameError, Privacy, Reserved, Room, RoomName, WaitingRoom};
 pub use time::Timestamp;
@@ -74,7 +76,7 @@ fn answer(door: &Door<'_>, visitor: &Visitor<'_>, grant: Option<&Arc<Grant>>, no
     match visitor.bar {
         Some(Bar::Banned) => return Decision::Refuse(Refusal::Banned),
         Some(Bar::Ejected) => return Decision::Refuse(Refusal::Ejected),
-        None => {}
+        Some(Bar::Back) | None => {}
     }
     if let Some(opens) = room.opens.filter(|opens| now < *opens) {
         return Decision::Refuse(Refusal::NotOpen(opens));
@@ -88,7 +90,8 @@ fn answer(door: &Door<'_>, visitor: &Visitor<'_>, grant: Option<&Arc<Grant>>, no
     }
 
     let listed = owner || listed(|r| &r.allow) || visitor.address.is_some_and(|a| room.allow.covers(a));
-    let must_wait = grant.is_some_and(|g| g.must_knock)
+    let must_wait = visitor.bar == Some(Bar::Back)
+        || grant.is_some_and(|g| g.must_knock)
         || match room.waiting_room {
             WaitingRoom::Off => false,
             WaitingRoom::Guests => grant.is_none() && !listed,
@@ -177,8 +180,8 @@ pub struct Standing<'a> {
     pub revocations: &'a Revocations,
     /// Whether an owner's word keeps them out.
     pub bar: Option<Bar>,
-    /// Whether an owner sent them back to wait.
-    pub moved_back: bool,
+    /// Where their own knock stands: whoever was sent back stays inside once they were let in again.
+    pub knock: KnockState,
 }
 
 /// Who stays. One row of the second table holds for every combination of facts.
@@ -192,10 +195,8 @@ pub fn review(permit: &Permit, standing: &Standing<'_>, now: Timestamp) -> Revie
     match standing.bar {
         Some(Bar::Banned) => return Review::Leave(Ending::Banned),
         Some(Bar::Ejected) => return Review::Leave(Ending::Ejected),
-        None => {}
-    }
-    if standing.moved_back {
-        return Review::Leave(Ending::MovedBack);
+        Some(Bar::Back) if standing.knock != KnockState::Granted => return Review::Leave(Ending::MovedBack),
+        Some(Bar::Back) | None => {}
     }
     if grant.is_some_and(|g| standing.revocations.revoke(g)) {
         return Review::Leave(Ending::Revoked);

@@ -125,7 +125,8 @@ impl Case {
     }
 
     fn facts(&self) -> Vec<(&'static str, &'static str)> {
-        let waits = self.token.is_some_and(|(_, must_knock)| must_knock)
+        let waits = self.bar == Some(Bar::Back)
+            || self.token.is_some_and(|(_, must_knock)| must_knock)
             || (self.waiting == WaitingRoom::Guests && self.token.is_none() && self.listed == "no")
             || (self.waiting == WaitingRoom::Everyone && !self.owner());
         let kept = self.reserved.is_some_and(|allow_owners| !(allow_owners && self.owner()));
@@ -138,6 +139,7 @@ impl Case {
                     None => "no",
                     Some(Bar::Banned) => "banned",
                     Some(Bar::Ejected) => "removed",
+                    Some(Bar::Back) => "back",
                 },
             ),
             ("time", self.time),
@@ -168,7 +170,7 @@ impl Case {
 }
 
 const RESERVED: [Option<bool>; 3] = [None, Some(false), Some(true)];
-const BARS: [Option<Bar>; 3] = [None, Some(Bar::Banned), Some(Bar::Ejected)];
+const BARS: [Option<Bar>; 4] = [None, Some(Bar::Banned), Some(Bar::Ejected), Some(Bar::Back)];
 const TIMES: [&str; 3] = ["open", "early", "over"];
 const TOKENS: [Option<(bool, bool)>; 5] = [None, Some((false, false)), Some((true, false)), Some((false, true)), Some((true, true))];
 const LISTED: [&str; 3] = ["no", "allow", "owners"];
@@ -242,7 +244,7 @@ fn every_combination_of_changes_meets_the_one_row_that_reviews_it() {
     let ends = ["ahead", "passed", "ends it"];
     for room_known in BOTH {
         for bar in BARS {
-            for moved_back in BOTH {
+            for knock in KNOCKS {
                 for revoked in BOTH {
                     for token_end in ends {
                         for room_end in ends {
@@ -266,7 +268,7 @@ fn every_combination_of_changes_meets_the_one_row_that_reviews_it() {
                                     let revocations: Revocations =
                                         revoked.then_some(Revocation::Token(TokenId::jti("t"))).into_iter().collect();
                                     let standing =
-                                        Standing { room: Some(&room).filter(|_| room_known), revocations: &revocations, bar, moved_back };
+                                        Standing { room: Some(&room).filter(|_| room_known), revocations: &revocations, bar, knock };
                                     let room_end = if states && room_end == "ends it" { "passed" } else { room_end };
                                     let facts = [
                                         ("room", if room_known { "known" } else { "gone" }),
@@ -276,9 +278,10 @@ fn every_combination_of_changes_meets_the_one_row_that_reviews_it() {
                                                 None => "no",
                                                 Some(Bar::Banned) => "banned",
                                                 Some(Bar::Ejected) => "removed",
+                                                Some(Bar::Back) if knock == KnockState::Granted => "returned",
+                                                Some(Bar::Back) => "back",
                                             },
                                         ),
-                                        ("moved back", if moved_back { "yes" } else { "no" }),
                                         ("revoked", if revoked { "yes" } else { "no" }),
                                         ("token's end", token_end),
                                         ("room's end", room_end),
@@ -310,7 +313,7 @@ fn a_review_names_the_next_moment_that_may_change_it() {
     room.eject_at_close = true;
     let permit = Permit::new(&room, Role::Participant, Ground::Public, NOW, None, None);
     let revocations = Revocations::default();
-    let ask = |now| review(&permit, &Standing { room: Some(&room), revocations: &revocations, bar: None, moved_back: false }, now);
+    let ask = |now| review(&permit, &Standing { room: Some(&room), revocations: &revocations, bar: None, knock: KnockState::None }, now);
     assert_eq!(ask(NOW), Review::Stay { until: Some(NOW.plus(HOUR / 2)) });
     let just_before = NOW.plus(HOUR / 2).minus(Duration::from_millis(1));
     assert_eq!(ask(just_before), Review::Stay { until: Some(NOW.plus(HOUR / 2)) });
@@ -479,8 +482,8 @@ proptest! {
     fn an_answered_knock_stays_answered(first in any::<bool>(), second in any::<bool>(), version in 0..5_u32) {
         let answer = |allow| if allow { Answer::Allow } else { Answer::Deny };
         let knock = Knock {
-            id: Id::new([1; 16]), room: name("standup"), visitor: Id::new([2; 16]), name: "Ada".into(), version,
-            state: KnockState::Waiting, at: NOW, answered: None,
+            id: Id::new([1; 16]), room: name("standup"), visitor: Id::new([2; 16]), name: "Ada".into(), message: None, version,
+            state: KnockState::Waiting, moved_back: false, at: NOW, answered: None,
         };
         let answered = knock.answer(answer(first), version, "Grace", NOW).unwrap();
         prop_assert_eq!(answered.leave(), answered.clone());

@@ -173,13 +173,30 @@ pub enum Presented<'a> {
     Bad(TokenFault),
 }
 
-/// Why somebody is kept out whatever they bring.
+/// Why somebody is kept out, or has to ask, whatever they bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Bar {
     /// Banned by an owner.
     Banned,
     /// Removed by an owner; may come back to the next meeting.
     Ejected,
+    /// Sent back to wait: has to be let in again, whatever else would let them in.
+    Back,
+}
+
+impl Bar {
+    /// All of them, the gravest first.
+    pub const ALL: [Self; 3] = [Self::Banned, Self::Ejected, Self::Back];
+
+    /// The graver of two.
+    #[must_use]
+    pub const fn graver(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Banned, _) | (_, Self::Banned) => Self::Banned,
+            (Self::Ejected, _) | (_, Self::Ejected) => Self::Ejected,
+            (Self::Back, Self::Back) => Self::Back,
+        }
+    }
 }
 
 /// Someone at the door of a room.

@@ -7,6 +7,7 @@ mod jitsi;
 mod removal;
 pub mod seal;
 pub mod session;
+mod word;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{
-    Bar, Decision, Door, Grant, Hold, Id, Outcome, Permit, Refusal, Review, Room, RoomName, Standing, Timestamp, Visitor, decide, review,
+    Decision, Door, Hold, Id, KnockState, Outcome, Permit, Refusal, Review, Room, RoomName, Standing, Timestamp, Visitor, decide, review,
 };
 use crate::chance::{Chance, NoChance};
 use crate::clock::Clock;
@@ -24,12 +25,15 @@ use crate::directory::{Directory, Entry};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::profile::Profile;
-use crate::store::Store;
+use crate::store::{Known, Store};
 use crate::token::Verifier;
 
+pub use crate::live::Participant;
 pub use caller::{Brought, Caller, Speaks, Whence};
 pub use removal::KeepOut;
 pub use session::{CookieStyle, Cookies, SESSIONS_MAX, Session};
+pub(crate) use word::barred;
+use word::knock;
 
 /// All that is needed to judge, in one place. One a process.
 pub struct Gate {
@@ -243,7 +247,7 @@ impl Gate {
         // A caller may outlive the request that showed it, by a stream or a socket; its session does not.
         let session = caller.session(&entry.name).filter(|s| now < s.expires).cloned();
         let inside = match moment {
-            Moment::Staying => session.as_ref().and_then(|s| self.inside(s, &entry, now)),
+            Moment::Staying => session.as_ref().and_then(|s| self.inside(caller, s, &entry, now)),
             Moment::Arriving => None,
         };
         let outcome = match (inside, &caller.token) {
@@ -262,15 +266,21 @@ impl Gate {
     }
 
     /// The permit of a session that is inside and may stay there.
-    fn inside(&self, session: &Session, entry: &Entry, now: Timestamp) -> Option<Permit> {
+    fn inside(&self, caller: &Caller, session: &Session, entry: &Entry, now: Timestamp) -> Option<Permit> {
         let permit = self.live.permit(session.id, now)?;
         let facts = self.store.facts();
         let revocations = facts.revocations();
         let standing = Standing {
             room: entry.room.as_ref(),
             revocations: &revocations,
-            bar: barred(permit.users(), |user| facts.bar(&entry.name, Some(session.visitor), user, permit.token(), Some(session.id))),
-            moved_back: false,
+            bar: barred(permit.users(), |user| {
+                let address = caller.certain_address();
+                facts.bar(
+                    &entry.name,
+                    &Known { visitor: Some(session.visitor), user, token: permit.token(), session: Some(session.id), address },
+                )
+            }),
+            knock: facts.knock_state(&entry.name, session.visitor),
         };
         match review(&permit, &standing, now) {
             Review::Stay { .. } => Some(Permit::clone(&permit)),
@@ -285,15 +295,6 @@ impl Gate {
         let room = &entry.name;
         let believed = caller.speaks == Speaks::All;
         let visitor_id = session.map(|s| s.visitor).or(caller.visitor).filter(|_| believed);
-        let grants = || match &caller.token {
-            Brought::Grant(grant) => Some(grant),
-            Brought::Nothing | Brought::Bad(_) => None,
-        };
-        // Somebody may be known by two names at once, and is kept out by either.
-        let bar = |grant: Option<&Arc<Grant>>| {
-            let users = grant.map(|g| &g.person).into_iter().chain(caller.person.as_deref()).filter_map(|p| p.user.as_deref());
-            barred(users, |user| facts.bar(room, visitor_id.or(caller.browser()), user, grant.map(|g| &g.token), session.map(|s| s.id)))
-        };
         let held = session.and_then(|s| s.grant.as_ref());
         let max = entry.room.as_ref().and_then(|r| r.max_participants);
         let door = Door {
@@ -305,15 +306,17 @@ impl Gate {
             leeway: config.tokens.leeway,
             require_room: config.tokens.require_room,
         };
+        let bar = self.bar(caller, room, session);
+        let inside = session.and_then(|s| self.live.permit(s.id, now));
         let mut visitor = Visitor {
             token: caller.token.presented(),
             session: held,
             entered: session.and_then(|s| s.entered),
             person: caller.person.as_ref().filter(|_| believed),
             address: Some(caller.whence.address).filter(|_| believed && caller.whence.certain),
-            bar: bar(grants()).into_iter().chain(held.and_then(|g| bar(Some(g)))).min_by_key(|bar| severity(*bar)),
-            knock: visitor_id.map_or(crate::access::KnockState::None, |id| facts.knock_state(room, id)),
-            inside: session.is_some_and(|s| self.live.permit(s.id, now).is_some()),
+            bar,
+            knock: if believed { knock(facts, room, visitor_id, bar, inside.as_deref()) } else { KnockState::None },
+            inside: inside.is_some(),
         };
         let outcome = decide(&door, &visitor, now);
         let used_up = outcome.decision == Decision::Refuse(Refusal::Ejected) && visitor.bar.is_none();
@@ -423,21 +426,5 @@ impl Gate {
     /// Whether a form came from a page of ours, given to this browser.
     pub fn is_form_token(&self, visitor: Id, value: &str) -> bool {
         self.cookies.load().sealer().open("form", value).is_some_and(|plain| plain == visitor.bytes())
-    }
-}
-
-/// By any of these names, or by none.
-pub(crate) fn barred<'u>(users: impl Iterator<Item = &'u str>, bar: impl Fn(Option<&str>) -> Option<Bar>) -> Option<Bar> {
-    let mut users = users.peekable();
-    match users.peek() {
-        None => bar(None),
-        Some(_) => users.filter_map(|user| bar(Some(user))).min_by_key(|bar| severity(*bar)),
-    }
-}
-
-fn severity(bar: Bar) -> u8 {
-    match bar {
-        Bar::Banned => 0,
-        Bar::Ejected => 1,
     }
 }

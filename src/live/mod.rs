@@ -4,15 +4,17 @@
 //! ends them all. In memory only: the connections die with the process too.
 
 pub mod reviewer;
+mod roll;
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::access::{Ending, Id, Permit, RoomName, Timestamp};
+use crate::access::{Ending, Id, Permit, Role, RoomName, Timestamp};
 
 /// Ends one exchange, from elsewhere and without waiting.
 pub type Eject = Box<dyn Fn(Goodbye) + Send + Sync>;
@@ -69,6 +71,8 @@ pub struct Participant {
     called: Mutex<Option<Arc<str>>>,
     /// By which name the meeting's own server knows them in the room.
     nick: Mutex<Option<Arc<str>>>,
+    /// Where they come from, where that is certain.
+    address: Mutex<Option<IpAddr>>,
     /// Somebody has seen to their being kept out.
     thrown: AtomicBool,
     exchanges: Mutex<HashMap<u64, Eject>>,
@@ -178,6 +182,7 @@ impl Live {
                 permit: Mutex::new(permit.clone()),
                 called: Mutex::default(),
                 nick: Mutex::default(),
+                address: Mutex::default(),
                 thrown: AtomicBool::new(false),
                 exchanges: Mutex::default(),
                 signalling: AtomicUsize::new(0),
@@ -215,6 +220,11 @@ impl Live {
     /// How many are present in a room.
     pub fn count(&self, room: &RoomName, now: Timestamp) -> u32 {
         u32::try_from(self.people.read().present(room, now, self.presence).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether an owner is present in a room.
+    pub fn has_owner(&self, room: &RoomName, now: Timestamp) -> bool {
+        self.people.read().present(room, now, self.presence).any(|p| p.permit.lock().role() == Role::Owner)
     }
 
     /// Who is present in a room.
@@ -305,6 +315,11 @@ impl Participant {
         self.nick.lock().clone()
     }
 
+    /// Where they come from, where that is certain.
+    pub fn address(&self) -> Option<IpAddr> {
+        *self.address.lock()
+    }
+
     /// A moderator has thrown them out inside the meeting; whether this is the first to say so. Everybody in the room sees it.
     pub fn throw(&self) -> bool {
         !self.thrown.swap(true, Ordering::AcqRel)
@@ -370,6 +385,13 @@ impl Seat {
     /// The meeting's own server knows them by this name.
     pub fn known_as(&self, nick: &str) {
         *self.participant.nick.lock() = Some(nick.into());
+    }
+
+    /// They come from there, for certain.
+    pub fn came_from(&self, address: Option<IpAddr>) {
+        if address.is_some() {
+            *self.participant.address.lock() = address;
+        }
     }
 
     /// The exchange was heard of again (a message on a socket, a poll).

@@ -13,9 +13,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Participant;
+use super::roll::Roll;
 use crate::access::{Ending, Id, Privacy, Review, Room, RoomName, Standing, Timestamp, review};
 use crate::gate::{Gate, barred};
-use crate::store::Change;
+use crate::store::{Change, Known};
 
 /// How often the clock is looked at. An ending is at most this late.
 const TICK: Duration = Duration::from_millis(100);
@@ -80,11 +81,13 @@ async fn keep_meetings(gate: Arc<Gate>, stop: CancellationToken) {
     let mut tick = tokio::time::interval(SLOW);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut forgot = tokio::time::Instant::now();
+    let mut roll = Roll::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = tick.tick() => {
                 meetings(&gate).await;
+                roll.call(&gate).await;
                 if forgot.elapsed() >= RARE {
                     forgot = tokio::time::Instant::now();
                     forget(&gate).await;
@@ -123,7 +126,7 @@ fn on_change(gate: &Gate, change: &Change, due: &mut Due) {
         Change::Barred(barred) => all(gate, Some(&barred.room), due),
         Change::Knock(knock) => all(gate, Some(&knock.room), due),
         Change::Revoked(_) => all(gate, None, due),
-        Change::Unbarred(..) | Change::Meeting(_) | Change::MeetingEnded(_) => {}
+        Change::Unbarred(..) | Change::Remembered(..) | Change::Meeting(_) | Change::MeetingEnded(_) => {}
     }
 }
 
@@ -158,9 +161,10 @@ pub fn ask(gate: &Gate, participant: &Participant) -> Review {
         room: forgotten.as_ref().or(entry.as_ref().and_then(|e| e.room.as_ref())),
         revocations: &revocations,
         bar: barred(permit.users(), |user| {
-            facts.bar(permit.room(), Some(participant.visitor()), user, permit.token(), Some(participant.session()))
+            let (visitor, session) = (Some(participant.visitor()), Some(participant.session()));
+            facts.bar(permit.room(), &Known { visitor, user, token: permit.token(), session, address: participant.address() })
         }),
-        moved_back: false,
+        knock: facts.knock_state(permit.room(), participant.visitor()),
     };
     let now = gate.clock().now();
     match review(&permit, &standing, now) {
@@ -216,7 +220,7 @@ async fn meetings(gate: &Gate) {
         if now.since(meeting.alive) < grace || gate.live().count(&meeting.room, now) > 0 {
             continue;
         }
-        if let Err(error) = gate.store().end_quiet_meeting(&meeting.room, now.minus(grace)).await {
+        if let Err(error) = gate.store().end_quiet_meeting(&meeting.room, now.minus(grace), now).await {
             tracing::error!(room = %meeting.room, %error, "could not end a meeting");
         }
     }

@@ -71,6 +71,11 @@ impl Generic {
         Ok(Self { rooms, page, subtree: rules.subtree, open, sockets, shared })
     }
 
+    /// Whether `sockets` were stated.
+    pub fn has_sockets(&self) -> bool {
+        !self.sockets.is_empty()
+    }
+
     pub(super) fn locate(&self, asked: &Asked<'_>) -> Result<Target, Unclear> {
         let path = asked.path;
         let open = self.open.iter().any(|template| template.guards(path));

@@ -24,6 +24,8 @@ pub enum Kind {
     Signalling,
     /// What belongs to the page.
     Asset,
+    /// What belongs to no room in particular, and is for whoever is in some room.
+    Shared,
 }
 
 /// What a request is about.
@@ -125,6 +127,14 @@ impl Profile {
             Self::Generic(_) | Self::PeerCalls(_) => None,
             // jitsi-meet, `base/jwt/functions.ts`; `external_api.js` puts it into the query.
             Self::Jitsi(_) => Some("jwt"),
+        }
+    }
+
+    /// Whether it is known how this server's clients join and speak. Where it is not, whoever is active in a room's pages takes part.
+    pub fn knows_signalling(&self) -> bool {
+        match self {
+            Self::Generic(p) => p.has_sockets(),
+            Self::PeerCalls(_) | Self::Jitsi(_) => true,
         }
     }
 

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use super::frames::Door;
 use super::killable::Kill;
 use super::visit::seat;
-use crate::access::{Bar, Decision, Permit, RoomName};
+use crate::access::{Bar, By, Decision, Permit, RoomName, Through};
 use crate::config::Config;
 use crate::gate::{Brought, Caller, Gate, Judged, KeepOut, Moment, Session, Speaks};
 use crate::live::{Participant, Seat};
@@ -90,6 +90,7 @@ impl Attendance {
         let (kind, max) =
             (if enters { Kind::Signalling } else { Kind::Asset }, judged.entry.room.as_ref().and_then(|r| r.max_participants));
         let seat = seat(&self.gate, &self.kill, &session, permit, (kind, max), now)?;
+        seat.came_from(self.caller.certain_address());
         if let Some(name) = &self.called {
             seat.called(name);
         }
@@ -178,7 +179,8 @@ impl Attendance {
         let name = person.or_else(|| participant.called().map(|c| c.to_string())).unwrap_or_else(|| "Somebody".to_owned());
         tokio::spawn(async move {
             let kind = if banned { Bar::Banned } else { Bar::Ejected };
-            let order = KeepOut { kind, lasting: false, name: &name, by: INSIDE };
+            let by = By::new(INSIDE, Through::Meeting);
+            let order = KeepOut { kind, lasting: false, network: false, name: &name, by };
             if let Err(error) = gate.keep_out(&participant, &order).await {
                 tracing::error!(%error, "somebody was thrown out inside the meeting, and it could not be written down");
             }

@@ -21,7 +21,7 @@ use crate::access::{Decision, RoomName};
 use crate::gate::{Caller, Gate, Moment};
 use crate::live::{Part, Seat};
 use crate::metrics::Metrics;
-use crate::profile::Kind;
+use crate::profile::{Kind, Profile};
 use crate::signalling::GuardRefusal;
 
 /// As for those on the list ([`crate::live::Goodbye::Drain`]).
@@ -165,6 +165,7 @@ impl Door for Joining {
         let max = judged.entry.room.as_ref().and_then(|r| r.max_participants);
         match seat(&self.gate, &self.kill, session, permit, (Kind::Signalling, max), now) {
             Ok(seat) => {
+                seat.came_from(self.caller.certain_address());
                 self.seat = Some(seat);
                 Ok(())
             }
@@ -179,9 +180,11 @@ impl Door for Joining {
 }
 
 /// What kind of part an exchange of this kind takes.
-pub(super) const fn part(kind: Kind) -> Part {
+pub(super) fn part(profile: &Profile, kind: Kind) -> Part {
     match kind {
         Kind::Signalling => Part::Signalling,
-        Kind::Page | Kind::Asset => Part::Fetching,
+        // A server of which no signalling is known: whoever is active in its pages takes part.
+        Kind::Page | Kind::Asset if !profile.knows_signalling() => Part::Signalling,
+        Kind::Page | Kind::Asset | Kind::Shared => Part::Fetching,
     }
 }

@@ -13,7 +13,7 @@ use super::exchange::{Exchange, Way};
 use super::killable;
 use super::respond::Answer;
 use super::socket::part;
-use crate::access::{Decision, Ending, Ground, Permit, Refusal, Review, RoomName, Timestamp, TokenFault};
+use crate::access::{Decision, Ending, Ground, Hold, Permit, Refusal, Review, RoomName, Timestamp, TokenFault};
 use crate::config::Config;
 use crate::gate::caller::person;
 use crate::gate::{Brought, Caller, Gate, Judged, Moment, Session, Speaks, Whence};
@@ -172,7 +172,10 @@ impl Visit<'_> {
                 };
                 let max = judged.entry.room.as_ref().and_then(|r| r.max_participants);
                 match seat(self.gate, &exchange.kill.kill_handle(), bearer, permit, (kind, max), self.asker.now) {
-                    Ok(seat) => exchange.seat = Some(seat),
+                    Ok(seat) => {
+                        seat.came_from(caller.certain_address());
+                        exchange.seat = Some(seat);
+                    }
                     Err(late) => return self.asker.refuse(exchange, &late, Some(&room), token, came),
                 }
                 if let Some(session) = session.as_ref().filter(|_| keeps_cookies(caller)) {
@@ -202,7 +205,7 @@ impl Visit<'_> {
     /// An address that names no room. A page there must not see the token in its address either.
     pub(super) async fn shared(&self, caller: &Caller, exchange: &mut Exchange) -> Next {
         if !(self.asker.navigation && self.stripped.was_there()) {
-            return self.any_room(caller, exchange, Kind::Asset).await;
+            return self.any_room(caller, exchange, Kind::Shared).await;
         }
         match &caller.token {
             Brought::Grant(grant) => match &grant.room {
@@ -311,15 +314,17 @@ pub(super) fn seat(
     let gone = |ending: Ending| match ending {
         Ending::Banned => No::Refused(Refusal::Banned),
         Ending::RoomGone => No::Refused(Refusal::NoRoom),
-        Ending::Ejected | Ending::Elapsed | Ending::Revoked | Ending::TokenExpired | Ending::RoomClosed | Ending::MovedBack => {
-            No::Refused(Refusal::Ejected)
-        }
+        Ending::MovedBack => No::Held(Hold::Waiting),
+        Ending::Ejected | Ending::Elapsed | Ending::Revoked | Ending::TokenExpired | Ending::RoomClosed => No::Refused(Refusal::Ejected),
     };
     let permit = Arc::new(permit.clone());
-    let seat = gate.live().enter(session.id, session.visitor, &permit, (part(kind), max), now, eject).map_err(|late| match late {
-        Late::Ended(ending) => gone(ending),
-        Late::Full => No::Refused(Refusal::Full),
-    })?;
+    let seat =
+        gate.live().enter(session.id, session.visitor, &permit, (part(gate.profile(), kind), max), now, eject).map_err(
+            |late| match late {
+                Late::Ended(ending) => gone(ending),
+                Late::Full => No::Refused(Refusal::Full),
+            },
+        )?;
     match reviewer::ask(gate, seat.participant()) {
         Review::Stay { .. } => Ok(seat),
         Review::Leave(ending) => Err(gone(ending)),

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
-use crate::access::{Bar, Id, Knock, KnockState, Revocation, Revocations, RoomName, TokenId};
+use crate::access::{Bar, Id, Knock, KnockState, Remembered, Revocation, Revocations, RoomName};
 
 use super::picture::{Known, Picture, RoomPicture};
 use super::{Barred, Change, Meeting};
@@ -33,6 +33,7 @@ struct Inner {
     orders: Mutex<Orders>,
     revocations: ArcSwap<Revocations>,
     changes: broadcast::Sender<Change>,
+    trail: watch::Sender<u64>,
 }
 
 /// The counts are copies of the picture's, to be read without its lock.
@@ -42,6 +43,7 @@ struct Shard {
     bars: AtomicUsize,
     knocks: AtomicUsize,
     waiting: AtomicUsize,
+    choices: AtomicUsize,
 }
 
 /// Where each order to take tokens back comes from: one that leaves the file is lifted, unless the store has it too.
@@ -59,29 +61,21 @@ impl Facts {
             orders: Mutex::default(),
             revocations: ArcSwap::default(),
             changes: broadcast::Sender::new(NEWS),
+            trail: watch::Sender::new(0),
         }))
     }
 
     /// Whether an owner's word keeps somebody out of this room, by anything that is known of them. A ban goes before a
     /// removal.
-    pub fn bar(
-        &self,
-        room: &RoomName,
-        visitor: Option<Id>,
-        user: Option<&str>,
-        token: Option<&TokenId>,
-        session: Option<Id>,
-    ) -> Option<Bar> {
+    pub fn bar(&self, room: &RoomName, who: &Known<'_>) -> Option<Bar> {
         let shard = self.shard(room)?;
         if shard.bars.load(Ordering::Acquire) == 0 {
             return None;
         }
-        shard.picture.read().room(room)?.bars().find(&Known { visitor, user, token, session })
+        shard.picture.read().room(room)?.bars().find(who)
     }
 
-    /// Where this visitor's knock stands, in this meeting.
-    ///
-    /// [`KnockState::Waiting`] for somebody who is inside means that an owner moved them back.
+    /// Where this visitor's own knock stands, in this meeting.
     pub fn knock_state(&self, room: &RoomName, visitor: Id) -> KnockState {
         self.knock_in(room, |r| r.knock(visitor).map(|k| k.state)).unwrap_or_default()
     }
@@ -89,6 +83,20 @@ impl Facts {
     /// This visitor's knock.
     pub fn knock(&self, room: &RoomName, visitor: Id) -> Option<Arc<Knock>> {
         self.knock_in(room, |r| r.knock(visitor).cloned())
+    }
+
+    /// What an owner said of whoever knocks from now on, in this meeting.
+    pub fn remembered(&self, room: &RoomName) -> Option<Arc<Remembered>> {
+        let shard = self.shard(room)?;
+        if shard.choices.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        shard.picture.read().room(room)?.remembered().cloned()
+    }
+
+    /// The number of the latest event of the trail; changes with each.
+    pub fn trail(&self) -> watch::Receiver<u64> {
+        self.0.trail.subscribe()
     }
 
     /// The knock of this id: after a conflict, who was first.
@@ -166,7 +174,7 @@ impl Facts {
                 Change::Knock(knock) => self.alter(&knock.room, change),
                 Change::Barred(barred) => self.alter(&barred.room, change),
                 Change::Meeting(meeting) => self.alter(&meeting.room, change),
-                Change::Unbarred(room, _) | Change::MeetingEnded(room) => self.alter(room, change),
+                Change::Unbarred(room, _) | Change::Remembered(room, _) | Change::MeetingEnded(room) => self.alter(room, change),
                 Change::Revoked(order) => revoked.push(order.clone()),
             }
         }
@@ -178,6 +186,15 @@ impl Facts {
             self.0.revocations.store(Arc::new(all));
         }
         changes.into_iter().for_each(|change| self.publish(change));
+    }
+
+    /// There are events up to this number.
+    pub(super) fn told(&self, number: u64) {
+        self.0.trail.send_if_modified(|latest| {
+            let more = number > *latest;
+            *latest = number.max(*latest);
+            more
+        });
     }
 
     /// All that a store knows (not the watched file's orders), as data of one's own.
@@ -196,6 +213,7 @@ impl Facts {
             shard.bars.store(picture.bars(), Ordering::Release);
             shard.knocks.store(picture.knocks(), Ordering::Release);
             shard.waiting.store(picture.waiting(), Ordering::Release);
+            shard.choices.store(picture.choices(), Ordering::Release);
         }
     }
 

@@ -3,9 +3,10 @@
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::access::{Bar, Id, Knock, KnockState, Revocation, RoomName, TokenId};
+use crate::access::{Bar, Id, Knock, KnockState, Network, Remembered, Revocation, RoomName, TokenId};
 
 use super::{Barred, Change, Meeting};
 
@@ -17,6 +18,7 @@ pub(super) struct Picture {
     waiting: usize,
     bars: usize,
     knocks: usize,
+    choices: usize,
 }
 
 /// What is known of one room.
@@ -28,6 +30,7 @@ pub(super) struct RoomPicture {
     knockers: HashMap<Id, Id>,
     bars: Bars,
     meeting: Option<Meeting>,
+    remembered: Option<Arc<Remembered>>,
     waiting: usize,
 }
 
@@ -62,6 +65,11 @@ impl Picture {
         self.knocks
     }
 
+    /// In how many rooms something is remembered.
+    pub(super) fn choices(&self) -> usize {
+        self.choices
+    }
+
     /// The picture after this change. The only way to alter one.
     pub(super) fn apply(&mut self, change: &Change) {
         match change {
@@ -70,6 +78,7 @@ impl Picture {
             Change::Unbarred(room, id) => self.alter(room, |room| room.bars.remove(*id)),
             Change::Revoked(order) => drop(self.revoked.insert(order.clone())),
             Change::Meeting(meeting) => self.alter(&meeting.room, |room| room.meeting = Some(meeting.clone())),
+            Change::Remembered(room, choice) => self.alter(room, |room| room.remembered.clone_from(choice)),
             Change::MeetingEnded(room) => self.alter(room, RoomPicture::end_meeting),
         }
     }
@@ -79,6 +88,7 @@ impl Picture {
         self.waiting = self.waiting.saturating_add(other.waiting);
         self.bars = self.bars.saturating_add(other.bars);
         self.knocks = self.knocks.saturating_add(other.knocks);
+        self.choices = self.choices.saturating_add(other.choices);
         self.rooms.extend(other.rooms);
         self.revoked.extend(other.revoked);
     }
@@ -102,6 +112,7 @@ impl Picture {
             (&mut self.waiting, before.waiting, after.waiting),
             (&mut self.bars, before.bars, after.bars),
             (&mut self.knocks, before.knocks, after.knocks),
+            (&mut self.choices, before.choices, after.choices),
         ] {
             *total = total.saturating_sub(before).saturating_add(after);
         }
@@ -112,6 +123,7 @@ struct Counts {
     waiting: usize,
     bars: usize,
     knocks: usize,
+    choices: usize,
 }
 
 impl RoomPicture {
@@ -126,7 +138,7 @@ impl RoomPicture {
     }
 
     /// All knocks, in no order.
-    pub(super) fn knocks(&self) -> impl Iterator<Item = &Arc<Knock>> {
+    pub(super) fn knocks(&self) -> impl ExactSizeIterator<Item = &Arc<Knock>> {
         self.knocks.values()
     }
 
@@ -145,6 +157,11 @@ impl RoomPicture {
         self.meeting.as_ref()
     }
 
+    /// What an owner said of whoever knocks from now on.
+    pub(super) fn remembered(&self) -> Option<&Arc<Remembered>> {
+        self.remembered.as_ref()
+    }
+
     fn put_knock(&mut self, knock: &Arc<Knock>) {
         if let Some(old) = self.knocks.remove(&knock.visitor) {
             self.knockers.remove(&old.id);
@@ -159,6 +176,7 @@ impl RoomPicture {
 
     fn end_meeting(&mut self) {
         self.meeting = None;
+        self.remembered = None;
         self.knocks.retain(|_, knock| knock.state == KnockState::Waiting);
         self.knockers.retain(|_, visitor| self.knocks.contains_key(visitor));
         let session_bars: Vec<Id> = self.bars.all().filter(|b| !b.lasting).map(|b| b.id).collect();
@@ -166,11 +184,12 @@ impl RoomPicture {
     }
 
     fn is_empty(&self) -> bool {
-        self.knocks.is_empty() && self.bars.by_id.is_empty() && self.meeting.is_none()
+        self.knocks.is_empty() && self.bars.by_id.is_empty() && self.meeting.is_none() && self.remembered.is_none()
     }
 
     fn counts(&self) -> Counts {
-        Counts { waiting: self.waiting, bars: self.bars.by_id.len(), knocks: self.knocks.len() }
+        let choices = usize::from(self.remembered.is_some());
+        Counts { waiting: self.waiting, bars: self.bars.by_id.len(), knocks: self.knocks.len(), choices }
     }
 
     /// The changes that turn this room into `then`.
@@ -186,6 +205,9 @@ impl RoomPicture {
             && now.meeting.as_ref() != Some(meeting)
         {
             changes.push(Change::Meeting(meeting.clone()));
+        }
+        if now.remembered != then.remembered {
+            changes.push(Change::Remembered(name.clone(), then.remembered.clone()));
         }
         let lifted = now.bars.by_id.keys().filter(|id| !then.bars.by_id.contains_key(*id));
         changes.extend(lifted.map(|id| Change::Unbarred(name.clone(), *id)));
@@ -207,15 +229,22 @@ pub(super) struct Bars {
     users: Marks<String>,
     tokens: Marks<TokenId>,
     sessions: Marks<Id>,
+    networks: BTreeMap<Id, (Network, Bar)>,
 }
 
 /// Who somebody at the door is, as far as it is known.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Known<'a> {
-    pub(super) visitor: Option<Id>,
-    pub(super) user: Option<&'a str>,
-    pub(super) token: Option<&'a TokenId>,
-    pub(super) session: Option<Id>,
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// The browser (visitor cookie).
+    pub visitor: Option<Id>,
+    /// The verified `user_id`.
+    pub user: Option<&'a str>,
+    /// The token they come with.
+    pub token: Option<&'a TokenId>,
+    /// The session they have here.
+    pub session: Option<Id>,
+    /// Where they come from, if that is certain.
+    pub address: Option<IpAddr>,
 }
 
 impl Bars {
@@ -227,7 +256,9 @@ impl Bars {
             who.token.and_then(|t| self.tokens.find(t)),
             who.session.and_then(|s| self.sessions.find(&s)),
         ];
-        graver(found.into_iter().flatten())
+        let networks =
+            who.address.into_iter().flat_map(|a| self.networks.values().filter(move |(n, _)| n.contains(a)).map(|(_, bar)| *bar));
+        graver(found.into_iter().flatten().chain(networks))
     }
 
     /// The one of this id.
@@ -247,6 +278,7 @@ impl Bars {
         self.users.add(barred.user.clone(), id, kind);
         self.tokens.add(barred.token.clone(), id, kind);
         self.sessions.add(barred.session, id, kind);
+        self.networks.extend(barred.network.map(|network| (id, (network, kind))));
         self.by_id.insert(id, barred.clone());
     }
 
@@ -256,15 +288,13 @@ impl Bars {
             self.users.remove(barred.user.as_deref(), id);
             self.tokens.remove(barred.token.as_ref(), id);
             self.sessions.remove(barred.session.as_ref(), id);
+            self.networks.remove(&id);
         }
     }
 }
 
 fn graver(bars: impl Iterator<Item = Bar>) -> Option<Bar> {
-    bars.reduce(|one, other| match (one, other) {
-        (Bar::Banned, _) | (_, Bar::Banned) => Bar::Banned,
-        (Bar::Ejected, Bar::Ejected) => Bar::Ejected,
-    })
+    bars.reduce(Bar::graver)
 }
 
 /// Which bars a mark carries. One person may have been removed several times.

@@ -2,10 +2,11 @@
 //!
 //! One thread writes (`writer`), so the async runtime never waits for a disk: a method sends an order to it and awaits the
 //! outcome. Whoever stops awaiting does not undo the order. `schema` says how the file is opened, `rows` how a fact is
-//! written there and read back.
+//! written there and read back, `story` the same of what happened.
 
 mod rows;
 mod schema;
+mod story;
 mod writer;
 
 use std::path::Path;
@@ -15,11 +16,12 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use crate::access::{Answer, Id, Knock, Revocation, RoomName, Timestamp};
+use crate::access::{Answer, By, Id, Knock, Revocation, RoomName, Timestamp};
 
 use super::orders::Stage;
-use super::{AnswerError, Barred, Facts, KnockError, Meeting, Store, StoreError};
+use super::{AnswerError, Asking, Barred, Event, Facts, KnockError, Meeting, Position, Store, StoreError, What, Who};
 
+pub use story::read_trail;
 use writer::{Job, Order, Writer};
 
 /// Facts in an SQLite file.
@@ -29,7 +31,7 @@ use writer::{Job, Order, Writer};
 /// second when it has none.
 pub struct SqliteStore {
     facts: Facts,
-    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    jobs: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -59,7 +61,23 @@ impl SqliteStore {
         let stopped = || StoreError::Failed("its writer has stopped".to_owned());
         let (reply, outcome) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
-        jobs.send(Box::new(Order::new(order, reply))).map_err(|_| stopped())?;
+        jobs.send(Job::Order(Box::new(Order::new(order, reply)))).map_err(|_| stopped())?;
+        outcome.await.map_err(|_| stopped())?
+    }
+
+    /// The same for what is no order: it changes no fact.
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let stopped = || StoreError::Failed("its writer has stopped".to_owned());
+        let (reply, outcome) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
+        let job = move |file: &rusqlite::Connection| {
+            // Whoever asked may have gone.
+            let _ = reply.send(look(file));
+        };
+        jobs.send(Job::Look(Box::new(job))).map_err(|_| stopped())?;
         outcome.await.map_err(|_| stopped())?
     }
 }
@@ -80,33 +98,48 @@ impl Store for SqliteStore {
         &self.facts
     }
 
-    async fn knock(&self, id: Id, room: &RoomName, visitor: Id, name: &str, at: Timestamp) -> Result<Knock, KnockError> {
-        let (room, name) = (room.clone(), name.to_owned());
-        self.carry_out(move |stage| stage.knock(id, &room, visitor, &name, at)).await?
+    async fn knock(&self, asking: Asking) -> Result<Knock, KnockError> {
+        self.carry_out(move |stage| stage.knock(&asking)).await?
     }
 
-    async fn leave(&self, room: &RoomName, visitor: Id) -> Result<(), StoreError> {
+    async fn leave(&self, room: &RoomName, visitor: Id, at: Timestamp) -> Result<(), StoreError> {
         let room = room.clone();
-        self.carry_out(move |stage| stage.leave(&room, visitor)).await
+        self.carry_out(move |stage| stage.leave(&room, visitor, at)).await
     }
 
-    async fn answer(&self, room: &RoomName, id: Id, answer: Answer, seen: u32, by: &str, at: Timestamp) -> Result<Knock, AnswerError> {
-        let (room, by) = (room.clone(), by.to_owned());
+    async fn answer(&self, room: &RoomName, id: Id, answer: Answer, seen: u32, by: &By, at: Timestamp) -> Result<Knock, AnswerError> {
+        let (room, by) = (room.clone(), by.clone());
         self.carry_out(move |stage| stage.answer(&room, id, answer, seen, &by, at)).await?.map_err(AnswerError::Conflict)
     }
 
-    async fn move_back(&self, id: Id, room: &RoomName, visitor: Id, name: &str, at: Timestamp) -> Result<Knock, StoreError> {
-        let (room, name) = (room.clone(), name.to_owned());
-        self.carry_out(move |stage| stage.move_back(id, &room, visitor, &name, at)).await?
+    async fn answer_everyone(
+        &self,
+        room: &RoomName,
+        seen: Option<&[(Id, u32)]>,
+        answer: Answer,
+        by: &By,
+        at: Timestamp,
+    ) -> Result<Vec<Knock>, StoreError> {
+        let (room, by, seen) = (room.clone(), by.clone(), seen.map(<[_]>::to_vec));
+        self.carry_out(move |stage| stage.answer_everyone(&room, seen.as_deref(), answer, &by, at)).await
+    }
+
+    async fn remember(&self, id: Id, room: &RoomName, answer: Option<Answer>, by: &By, at: Timestamp) -> Result<(), StoreError> {
+        let (room, by) = (room.clone(), by.clone());
+        self.carry_out(move |stage| stage.remember(id, &room, answer, &by, at)).await
+    }
+
+    async fn move_back(&self, barred: Barred) -> Result<Knock, StoreError> {
+        self.carry_out(move |stage| stage.move_back(barred.clone())).await?
     }
 
     async fn bar(&self, barred: Barred) -> Result<(), StoreError> {
         self.carry_out(move |stage| stage.bar(barred.clone())).await
     }
 
-    async fn unbar(&self, room: &RoomName, id: Id) -> Result<bool, StoreError> {
-        let room = room.clone();
-        self.carry_out(move |stage| stage.unbar(&room, id)).await
+    async fn unbar(&self, room: &RoomName, id: Id, by: &By, at: Timestamp) -> Result<bool, StoreError> {
+        let (room, by) = (room.clone(), by.clone());
+        self.carry_out(move |stage| stage.unbar(&room, id, &by, at)).await
     }
 
     async fn revoke(&self, order: Revocation) -> Result<(), StoreError> {
@@ -118,17 +151,36 @@ impl Store for SqliteStore {
         self.carry_out(move |stage| stage.alive(id, &room, at)).await
     }
 
-    async fn end_meeting(&self, room: &RoomName) -> Result<(), StoreError> {
+    async fn end_meeting(&self, room: &RoomName, at: Timestamp) -> Result<(), StoreError> {
         let room = room.clone();
-        self.carry_out(move |stage| stage.end_meeting(&room)).await
+        self.carry_out(move |stage| stage.end_meeting(&room, at)).await
     }
 
-    async fn end_quiet_meeting(&self, room: &RoomName, since: Timestamp) -> Result<bool, StoreError> {
+    async fn end_quiet_meeting(&self, room: &RoomName, since: Timestamp, at: Timestamp) -> Result<bool, StoreError> {
         let room = room.clone();
-        self.carry_out(move |stage| stage.end_quiet_meeting(&room, since)).await
+        self.carry_out(move |stage| stage.end_quiet_meeting(&room, since, at)).await
+    }
+
+    async fn seen(&self, room: &RoomName, what: What, who: Who, at: Timestamp) -> Result<(), StoreError> {
+        let room = room.clone();
+        self.carry_out(move |stage| stage.seen(&room, what, who.clone(), at)).await
     }
 
     async fn sweep(&self, now: Timestamp) -> Result<usize, StoreError> {
         self.carry_out(move |stage| stage.sweep(now)).await
+    }
+
+    async fn trail(&self, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
+        self.look(move |file| story::read(file, after, limit)).await
+    }
+
+    async fn position(&self, name: &str) -> Result<Option<Position>, StoreError> {
+        let name = name.to_owned();
+        self.look(move |file| story::position(file, &name)).await
+    }
+
+    async fn set_position(&self, name: &str, position: Position) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.look(move |file| story::set_position(file, &name, position)).await
     }
 }

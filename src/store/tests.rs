@@ -8,14 +8,15 @@ mod limits;
 mod neighbours;
 mod races;
 mod random;
+mod waiting_room;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::access::{Bar, Id, RoomName, Timestamp};
+use crate::access::{Bar, By, Id, RoomName, Through, Timestamp};
 
-use super::{Barred, MemoryStore, SqliteStore, Store};
+use super::{Asking, Barred, Known, MemoryStore, SqliteStore, Store};
 
 const NOON: Timestamp = Timestamp::from_secs(1_800_000_000);
 const ANN: Id = Id::new([1; 16]);
@@ -36,6 +37,16 @@ fn room(name: &str) -> RoomName {
 
 fn standup() -> RoomName {
     room("standup")
+}
+
+/// Somebody inside whom an owner sends back to wait.
+fn back(id: Id, room: &RoomName, visitor: Id, name: &str, at: Timestamp) -> Barred {
+    Barred { id, room: room.clone(), visitor: Some(visitor), name: name.into(), at, ..barred(Bar::Back) }
+}
+
+/// Whose order it is.
+fn by(name: &str) -> By {
+    By::new(name, Through::Door)
 }
 
 /// An id that nobody else in this process has.
@@ -60,8 +71,9 @@ fn barred(kind: Bar) -> Barred {
         user: None,
         token: None,
         session: None,
+        network: None,
         name: "Ann".into(),
-        by: "Grace".into(),
+        by: by("Grace"),
         at: NOON,
         lasting: false,
     }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::refusal::No;
 use super::sent::{Asked, json};
-use super::{Halt, Shape, Web, visitor};
-use crate::access::{Decision, Hold, Refusal, TokenFault};
+use super::{Halt, Shape, Web, visitor, when};
+use crate::access::{Decision, Hold, Refusal, RoomName, TokenFault};
 use crate::gate::{Caller, Judged};
 
 /// After a denial one may knock again when this has passed.
@@ -46,6 +46,18 @@ pub(super) struct AccessState {
     /// What the visitor calls themself at this door.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// What they say with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// While somebody waits: whether anybody who can open is here at this moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opener: Option<bool>,
+    /// They were inside, and an owner sent them back to wait.
+    #[serde(rename = "moved_back", skip_serializing_if = "std::ops::Not::not")]
+    pub moved_back: bool,
+    /// When the room opens (RFC 3339), where it has not yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opens: Option<String>,
 }
 
 impl AccessState {
@@ -61,8 +73,22 @@ impl AccessState {
             code: no.as_ref().map_or(decision.code(), No::code),
             token_code: judged.outcome.token.map(TokenFault::code),
             retry_after: denied.then(|| seconds(cooldown(web, caller, judged))),
+            opener: waiting.then(|| web.somebody_can_open(&judged.entry.name)),
+            moved_back: waiting && knock.as_ref().is_some_and(|k| k.moved_back),
+            opens: match &no {
+                Some(No::Refused(Refusal::NotOpen(at))) => Some(when::iso(*at)),
+                Some(_) | None => None,
+            },
+            message: knock.as_ref().filter(|_| waiting).and_then(|k| k.message.as_deref().map(str::to_owned)),
             name: knock.filter(|_| waiting).map(|k| k.name.to_string()),
         }
+    }
+}
+
+impl Web {
+    /// Whether an owner is inside, at the console, or has the meeting page open.
+    pub(super) fn somebody_can_open(&self, room: &RoomName) -> bool {
+        self.news.has_owner(room) || self.gate.live().has_owner(room, self.gate.clock().now())
     }
 }
 

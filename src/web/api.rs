@@ -7,11 +7,11 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::{Extension, Json};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::orders::{self, Failure};
-use super::people::{self, KeptOut, Waiting};
+use super::orders::{Failure, Orders, through};
+use super::people::{self, Choice, KeptOut, Waiting};
 use super::refusal::No;
 use super::sent::json;
 use super::words::Note;
@@ -66,6 +66,9 @@ pub(super) struct Update {
     grant_requested_access: bool,
     /// Which version was seen. A grant needs it, so that nobody is let in under a name that no owner saw.
     version: Option<u32>,
+    /// Whoever knocks from now on is told the same, until the meeting ends.
+    #[serde(default)]
+    remember: bool,
 }
 
 impl Update {
@@ -116,13 +119,19 @@ pub(super) async fn answer(
     State(web): State<Web>,
     Extension(caller): Extension<Arc<Caller>>,
     Path((room, id)): Path<(String, String)>,
+    headers: HeaderMap,
     update: Result<Json<Update>, JsonRejection>,
 ) -> Result<Response, Halt> {
     let owner = web.owner_of(&caller, &room).await?;
     let Json(update) = update.map_err(|_| web.bad())?;
     let knock = Id::parse(&id).ok_or_else(|| web.absent())?;
     let seen = version(&web, &owner, knock, update).ok_or_else(|| web.bad())?;
-    Ok(match orders::answer(&web, &owner, knock, update.answer(), seen).await {
+    let orders = Orders { web: &web, owner: &owner, through: through(&headers) };
+    let mut done = orders.answer(knock, update.answer(), seen).await;
+    if update.remember && done.is_ok() {
+        done = orders.remember(Some(update.answer())).await;
+    }
+    Ok(match done {
         Ok(()) => json(StatusCode::OK, &One { id: &id }),
         Err(failure) => conflict(&failure),
     })
@@ -149,6 +158,7 @@ pub(super) async fn answer_many(
     State(web): State<Web>,
     Extension(caller): Extension<Arc<Caller>>,
     Path(room): Path<String>,
+    headers: HeaderMap,
     updates: Result<Json<BTreeMap<String, Update>>, JsonRejection>,
 ) -> Result<Response, Halt> {
     let owner = web.owner_of(&caller, &room).await?;
@@ -157,20 +167,33 @@ pub(super) async fn answer_many(
         return Err(web.bad());
     }
     let everybody = updates.remove("*");
-    let mut orders = Vec::new();
+    let orders = Orders { web: &web, owner: &owner, through: through(&headers) };
+    let mut answers = Vec::new();
     for (id, update) in &updates {
         let knock = Id::parse(id).ok_or_else(|| web.bad())?;
-        orders.push((knock, update.answer(), version(&web, &owner, knock, *update).ok_or_else(|| web.bad())?));
+        answers.push((knock, update.answer(), version(&web, &owner, knock, *update).ok_or_else(|| web.bad())?));
     }
-    if let Some(update) = everybody {
-        let others = people::waiting(&web, &owner).into_iter().filter(|k| !updates.contains_key(&k.id.to_string()));
-        orders.extend(others.map(|k| (k.id, update.answer(), k.version)));
+    // What is said of everybody to come holds before anybody who waits is answered: nobody slips in between.
+    if let Some(update) = updates.values().chain(&everybody).find(|update| update.remember)
+        && let Err(failure) = orders.remember(Some(update.answer())).await
+    {
+        return Ok(conflict(&failure));
     }
     let mut done = Many { ids: Vec::new(), conflicts: Vec::new() };
-    for (id, answer, seen) in orders {
-        match orders::answer(&web, &owner, id, answer, seen).await {
+    for (id, answer, seen) in answers {
+        match orders.answer(id, answer, seen).await {
             Ok(()) => done.ids.push(id.to_string()),
             Err(failure) => done.conflicts.push(Conflicting::new(Some(id.to_string()), &failure)),
+        }
+    }
+    if let Some(update) = everybody {
+        // Those who were named have their own answer, or a conflict that is told.
+        let named = |id: &Id| updates.contains_key(&id.to_string());
+        let others: Option<Vec<_>> = (!updates.is_empty())
+            .then(|| people::waiting(&web, &owner).iter().map(|k| (k.id, k.version)).filter(|(id, _)| !named(id)).collect());
+        match orders.answer_everyone(update.answer(), others.as_deref()).await {
+            Ok(reached) => done.ids.extend(reached.iter().map(Id::to_string)),
+            Err(failure) => return Ok(conflict(&failure)),
         }
     }
     let status = if done.ids.is_empty() && !done.conflicts.is_empty() { StatusCode::CONFLICT } else { StatusCode::OK };
@@ -222,6 +245,9 @@ pub(super) struct Eject {
     /// Whether a ban outlasts the meeting.
     #[serde(default)]
     lasting: bool,
+    /// Whether it holds for everybody from their network.
+    #[serde(default)]
+    network: bool,
 }
 
 #[derive(Serialize)]
@@ -235,6 +261,7 @@ pub(super) async fn eject(
     State(web): State<Web>,
     Extension(caller): Extension<Arc<Caller>>,
     Path(room): Path<String>,
+    headers: HeaderMap,
     eject: Result<Json<Eject>, JsonRejection>,
 ) -> Result<Response, Halt> {
     let owner = web.owner_of(&caller, &room).await?;
@@ -243,10 +270,11 @@ pub(super) async fn eject(
         return Err(web.bad());
     }
     let kind = if eject.ban { Bar::Banned } else { Bar::Ejected };
+    let orders = Orders { web: &web, owner: &owner, through: through(&headers) };
     let mut ejected_ids = Vec::new();
     for id in eject.ids {
         let Some(session) = Id::parse(&id) else { continue };
-        match orders::keep_out(&web, &owner, session, kind, eject.ban && eject.lasting).await {
+        match orders.keep_out(session, kind, eject.ban && eject.lasting, eject.network).await {
             Ok(true) => ejected_ids.push(id),
             Ok(false) => {}
             Err(failure) => return Ok(conflict(&failure)),
@@ -276,12 +304,115 @@ pub(super) async fn lift(
     State(web): State<Web>,
     Extension(caller): Extension<Arc<Caller>>,
     Path((room, id)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, Halt> {
     let owner = web.owner_of(&caller, &room).await?;
     let ban = Id::parse(&id).ok_or_else(|| web.absent())?;
-    match orders::lift(&web, &owner, ban).await {
+    match (Orders { web: &web, owner: &owner, through: through(&headers) }).lift(ban).await {
         Ok(true) => Ok(json(StatusCode::OK, &Deleted { deleted: true, id: &id })),
         Ok(false) => Err(web.absent()),
         Err(failure) => Ok(conflict(&failure)),
     }
+}
+
+/// Whom to send back to wait.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MoveBack {
+    ids: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Moved {
+    moved_ids: Vec<String>,
+}
+
+/// `POST …/move-back`. Ids of nobody are no error.
+pub(super) async fn move_back(
+    State(web): State<Web>,
+    Extension(caller): Extension<Arc<Caller>>,
+    Path(room): Path<String>,
+    headers: HeaderMap,
+    moved: Result<Json<MoveBack>, JsonRejection>,
+) -> Result<Response, Halt> {
+    let owner = web.owner_of(&caller, &room).await?;
+    let Json(MoveBack { ids }) = moved.map_err(|_| web.bad())?;
+    if ids.len() > MANY {
+        return Err(web.bad());
+    }
+    let orders = Orders { web: &web, owner: &owner, through: through(&headers) };
+    let mut moved_ids = Vec::new();
+    for id in ids {
+        let Some(session) = Id::parse(&id) else { continue };
+        match orders.move_back(session).await {
+            Ok(true) => moved_ids.push(id),
+            Ok(false) => {}
+            Err(failure) => return Ok(conflict(&failure)),
+        }
+    }
+    Ok(json(StatusCode::OK, &Moved { moved_ids }))
+}
+
+/// `GET …/remembered`: what an owner said of whoever knocks from now on.
+pub(super) async fn remembered(
+    State(web): State<Web>,
+    Extension(caller): Extension<Arc<Caller>>,
+    Path(room): Path<String>,
+) -> Result<Response, Halt> {
+    let owner = web.owner_of(&caller, &room).await?;
+    Ok(choice(&web, &owner))
+}
+
+/// What whoever knocks is told.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Remember {
+    answer: Option<Told>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Told {
+    Allow,
+    Deny,
+}
+
+/// `PUT …/remembered`.
+pub(super) async fn remember(
+    State(web): State<Web>,
+    Extension(caller): Extension<Arc<Caller>>,
+    Path(room): Path<String>,
+    headers: HeaderMap,
+    remember: Result<Json<Remember>, JsonRejection>,
+) -> Result<Response, Halt> {
+    let owner = web.owner_of(&caller, &room).await?;
+    let Json(Remember { answer }) = remember.map_err(|_| web.bad())?;
+    let answer = answer.map(|told| match told {
+        Told::Allow => Answer::Allow,
+        Told::Deny => Answer::Deny,
+    });
+    put_choice(&web, &owner, &headers, answer).await
+}
+
+/// `DELETE …/remembered`: owners want to be asked each time again.
+pub(super) async fn ask_again(
+    State(web): State<Web>,
+    Extension(caller): Extension<Arc<Caller>>,
+    Path(room): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Halt> {
+    let owner = web.owner_of(&caller, &room).await?;
+    put_choice(&web, &owner, &headers, None).await
+}
+
+async fn put_choice(web: &Web, owner: &Owner, headers: &HeaderMap, answer: Option<Answer>) -> Result<Response, Halt> {
+    match (Orders { web, owner, through: through(headers) }).remember(answer).await {
+        Ok(()) => Ok(choice(web, owner)),
+        Err(failure) => Ok(conflict(&failure)),
+    }
+}
+
+fn choice(web: &Web, owner: &Owner) -> Response {
+    json(StatusCode::OK, &Choice::of(web.gate.store().facts().remembered(&owner.judged.entry.name).as_deref()))
 }

@@ -10,13 +10,13 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::assets::{ASSETS, Assets};
-use super::orders::{self, Failure};
+use super::orders::{Failure, Orders};
 use super::people::{self, Inside, KeptOut, Waiting};
 use super::refusal::No;
 use super::sent::{Asked, Sent, json, page as html, see_other, with_cookies};
 use super::words::{ENGLISH, Note, Words};
 use super::{Halt, Owner, Shape, Web, address, visitor};
-use crate::access::{Answer, Bar, Id, RoomName};
+use crate::access::{Answer, Bar, Id, RoomName, Through};
 use crate::gate::Caller;
 
 /// How many of those who wait are shown, the first first.
@@ -109,6 +109,19 @@ pub(super) struct Ordered {
     version: Option<u32>,
     #[serde(default)]
     seen: String,
+    /// Whoever knocks from now on is told the same.
+    remember: Option<Ticked>,
+    /// A ban outlasts the meeting.
+    lasting: Option<Ticked>,
+    /// It holds for everybody from their network.
+    network: Option<Ticked>,
+}
+
+/// A box of a form: there where it is ticked.
+#[derive(Clone, Copy, Deserialize)]
+enum Ticked {
+    #[serde(rename = "on")]
+    On,
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
@@ -118,6 +131,8 @@ enum Order {
     Deny,
     AllowAll,
     DenyAll,
+    Forget,
+    MoveBack,
     Remove,
     Ban,
     Lift,
@@ -146,33 +161,47 @@ async fn carry_out(web: &Web, owner: &Owner, ordered: &Ordered) -> Result<Note, 
     let id = ordered.id.as_deref().and_then(Id::parse).ok_or(gone.clone());
     let seen = ordered.version.ok_or(gone.clone());
     let done = |found: bool, note| if found { Ok(note) } else { Err(gone.clone()) };
+    let orders = Orders { web, owner, through: Through::Door };
+    let answer = match ordered.order {
+        Order::Allow | Order::AllowAll => Some(Answer::Allow),
+        Order::Deny | Order::DenyAll => Some(Answer::Deny),
+        Order::Forget | Order::MoveBack | Order::Remove | Order::Ban | Order::Lift => None,
+    };
+    let remember = answer.filter(|_| ordered.remember.is_some());
     match ordered.order {
-        Order::Allow => orders::answer(web, owner, id?, Answer::Allow, seen?).await.map(|()| Note::Allowed),
-        Order::Deny => orders::answer(web, owner, id?, Answer::Deny, seen?).await.map(|()| Note::Denied),
-        Order::AllowAll => {
-            // Only those who were on the page: whoever knocked since was not meant.
-            for (id, version) in ordered.seen.split(' ').filter_map(shown).take(SHOWN) {
-                settle(orders::answer(web, owner, id, Answer::Allow, version).await)?;
+        Order::Allow => orders.answer(id?, Answer::Allow, seen?).await?,
+        Order::Deny => orders.answer(id?, Answer::Deny, seen?).await?,
+        Order::AllowAll | Order::DenyAll => {
+            if let Some(answer) = remember {
+                // Before those who wait are answered: nobody slips in between.
+                orders.remember(Some(answer)).await?;
             }
-            Ok(Note::Allowed)
+            let answer = answer.unwrap_or(Answer::Deny);
+            // Only those who were on the page are let in, unless whoever comes is: who knocked since was not meant.
+            let seen: Option<Vec<_>> = match (answer, remember) {
+                (Answer::Allow, None) => Some(ordered.seen.split(' ').filter_map(shown).take(SHOWN).collect()),
+                (Answer::Allow, Some(_)) | (Answer::Deny, _) => None,
+            };
+            orders.answer_everyone(answer, seen.as_deref()).await?;
         }
-        Order::DenyAll => {
-            for knock in people::waiting(web, owner) {
-                settle(orders::answer(web, owner, knock.id, Answer::Deny, knock.version).await)?;
-            }
-            Ok(Note::Denied)
+        Order::Forget => return orders.remember(None).await.map(|()| Note::AskAgain),
+        Order::MoveBack => return done(orders.move_back(id?).await?, Note::MovedBack),
+        Order::Remove => return done(orders.keep_out(id?, Bar::Ejected, false, ordered.network.is_some()).await?, Note::Removed),
+        Order::Ban => {
+            let (lasting, network) = (ordered.lasting.is_some(), ordered.network.is_some());
+            return done(orders.keep_out(id?, Bar::Banned, lasting, network).await?, Note::Banned);
         }
-        Order::Remove => done(orders::keep_out(web, owner, id?, Bar::Ejected, false).await?, Note::Removed),
-        Order::Ban => done(orders::keep_out(web, owner, id?, Bar::Banned, true).await?, Note::Banned),
-        Order::Lift => done(orders::lift(web, owner, id?).await?, Note::Lifted),
+        Order::Lift => return done(orders.lift(id?).await?, Note::Lifted),
     }
-}
-
-/// One of several: that somebody left or was answered meanwhile stops nothing.
-fn settle(outcome: Result<(), Failure>) -> Result<(), Failure> {
-    match outcome {
-        Ok(()) | Err(Failure::Conflict(..)) => Ok(()),
-        Err(Failure::Store) => Err(Failure::Store),
+    match (ordered.order, answer, remember) {
+        (Order::Allow | Order::Deny, _, Some(answer)) => {
+            orders.remember(Some(answer)).await?;
+            Ok(if answer == Answer::Allow { Note::AllowAll } else { Note::DenyAll })
+        }
+        (_, _, Some(Answer::Allow)) => Ok(Note::AllowAll),
+        (_, _, Some(Answer::Deny)) => Ok(Note::DenyAll),
+        (_, Some(Answer::Allow), None) => Ok(Note::Allowed),
+        (_, Some(Answer::Deny) | None, None) => Ok(Note::Denied),
     }
 }
 
@@ -241,8 +270,10 @@ pub(super) fn samples() -> Vec<(&'static str, String)> {
         room: RoomName::canonical("standup").unwrap(),
         visitor: Id::new([99; 16]),
         name: name.into(),
+        message: (i == 1).then(|| "I am in the 10 o'clock group.".into()),
         version: 1,
         state: crate::access::KnockState::Waiting,
+        moved_back: i == 3,
         at,
         answered: None,
     };
@@ -269,6 +300,7 @@ pub(super) fn samples() -> Vec<(&'static str, String)> {
                     name: "Trudy".into(),
                     banned: true,
                     lasting: true,
+                    network: false,
                     by: "Grace".into(),
                     since: super::when::iso(at),
                 }],

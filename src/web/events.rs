@@ -19,11 +19,11 @@ use serde::Serialize;
 use super::access::{AccessState, OfRoom};
 use super::limits::Slot;
 use super::news::Ear;
-use super::people::{self, Inside, KeptOut, Waiting};
+use super::people::{self, Choice, Inside, KeptOut, Waiting};
 use super::refusal::No;
 use super::sent::Asked;
 use super::{Halt, Owner, Shape, Web, visitor};
-use crate::access::{AccessLevel, Decision, Id, Role, RoomName};
+use crate::access::{AccessLevel, Decision, Id, Knock, KnockState, Role, RoomName};
 use crate::gate::{Caller, Judged, Moment};
 
 /// A comment goes out so often, so that nothing between us takes the stream for dead.
@@ -34,6 +34,8 @@ const VISITOR_TICK: Duration = Duration::from_secs(10);
 const OWNER_TICK: Duration = Duration::from_secs(2);
 /// An owner's view is renewed at most so often, however many knock.
 const OWNER_REST: Duration = Duration::from_millis(100);
+/// In place of a browser that is not known: no knock is ever its.
+const NOBODY: Id = Id::new([0; 16]);
 /// How long a browser waits before it comes back.
 const RETRY: Duration = Duration::from_secs(3);
 
@@ -62,7 +64,7 @@ pub(super) async fn stream(
     };
     let told = if owner { Told::Owner(Told::NOTHING) } else { Told::Visitor(None) };
     // Listening begins before anything is read: what happens in between rings.
-    let ear = web.news.listen(&room, if owner { None } else { browser });
+    let ear = web.news.listen(&room, if owner { None } else { Some(browser.unwrap_or(NOBODY)) });
     let watch = Watch {
         web,
         caller,
@@ -103,10 +105,11 @@ enum Told {
 struct OwnersView {
     waiting: BTreeMap<Id, Waiting>,
     presence: Option<Presence>,
+    remembered: Option<Choice>,
 }
 
 impl Told {
-    const NOTHING: OwnersView = OwnersView { waiting: BTreeMap::new(), presence: None };
+    const NOTHING: OwnersView = OwnersView { waiting: BTreeMap::new(), presence: None, remembered: None };
 }
 
 #[derive(PartialEq, Serialize)]
@@ -118,6 +121,28 @@ struct Presence {
 #[derive(Serialize)]
 struct About<'a> {
     participant: &'a Waiting,
+    /// Of somebody who waits no more: `allowed`, `denied` or `left`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
+    /// Who decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+}
+
+impl<'a> About<'a> {
+    const fn waiting(participant: &'a Waiting) -> Self {
+        Self { participant, outcome: None, by: None }
+    }
+
+    fn gone(participant: &'a Waiting, knock: Option<&Knock>) -> Self {
+        let outcome = match knock.map(|k| k.state) {
+            Some(KnockState::Granted) => "allowed",
+            Some(KnockState::Denied) => "denied",
+            Some(KnockState::Waiting | KnockState::None) | None => "left",
+        };
+        let by = knock.and_then(|k| k.answered.as_ref()).map(|(_, by)| by.to_string());
+        Self { participant, outcome: Some(outcome), by }
+    }
 }
 
 impl Watch {
@@ -194,6 +219,12 @@ impl Watch {
 
 impl OwnersView {
     fn renew(&mut self, web: &Web, owner: &Owner, queue: &mut VecDeque<Event>) {
+        let (facts, room) = (web.gate.store().facts(), &owner.judged.entry.name);
+        let choice = Choice::of(facts.remembered(room).as_deref());
+        if self.remembered.as_ref() != Some(&choice) {
+            queue.extend(event("remembered", &choice));
+            self.remembered = Some(choice);
+        }
         let knocks = people::waiting(web, owner);
         let mut before = std::mem::take(&mut self.waiting);
         for knock in &knocks {
@@ -203,10 +234,13 @@ impl OwnersView {
                 Some(was) if was != now => Some("waiting-participant-updated"),
                 Some(_) => None,
             };
-            queue.extend(name.and_then(|name| event(name, &About { participant: &now })));
+            queue.extend(name.and_then(|name| event(name, &About::waiting(&now))));
             self.waiting.insert(knock.id, now);
         }
-        queue.extend(before.values().filter_map(|gone| event("waiting-participant-removed", &About { participant: gone })));
+        for (id, gone) in &before {
+            let knock = facts.knock_of(room, *id);
+            queue.extend(event("waiting-participant-removed", &About::gone(gone, knock.as_deref())));
+        }
         let presence = Presence { inside: people::inside(web, owner), bans: people::kept_out(web, owner) };
         if self.presence.as_ref() != Some(&presence) {
             queue.extend(event("presence", &presence));

@@ -19,7 +19,7 @@ use super::words::{ENGLISH, Words};
 use super::{Halt, Shape, Web, address, visitor};
 use crate::access::{Decision, Hold, Refusal, RoomName, display_name};
 use crate::gate::{Brought, Caller, Judged};
-use crate::store::KnockError;
+use crate::store::{Asking, KnockError};
 
 /// How far somebody at the door has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +134,8 @@ pub(super) struct Knocks {
     room: String,
     #[serde(default)]
     name: String,
+    #[serde(default)]
+    message: String,
     to: Option<String>,
     #[serde(rename = "do")]
     order: Option<Order>,
@@ -147,7 +149,7 @@ enum Order {
 
 /// `POST /_roomgate/knock`: knocks, renames a knock, or (`do=leave`) takes it back.
 pub(super) async fn ask(Shared(web): Shared<Web>, Extension(caller): Extension<Arc<Caller>>, sent: Sent<Knocks>) -> Result<Response, Halt> {
-    let (shape, Knocks { room, name, to, order }) = (sent.shape, sent.value);
+    let (shape, Knocks { room, name, message, to, order }) = (sent.shape, sent.value);
     let room = web.room(shape, &room)?;
     let visit = Visit::new(&web, &caller, &room, to, shape).await?;
     let browser = web.visitor(shape, &caller, &visit.judged)?;
@@ -172,7 +174,10 @@ pub(super) async fn ask(Shared(web): Shared<Web>, Extension(caller): Extension<A
     }
     let unavailable = || web.stop(shape, &No::Unavailable, &caller, &visit.judged);
     let id = web.gate.chance().id().map_err(|_| unavailable())?;
-    match web.gate.store().knock(id, &room, browser, &name, web.gate.clock().now()).await {
+    let message = crate::access::message(&message).map(Into::into);
+    let sent_back = web.gate.is_sent_back(&caller, &visit.judged);
+    let asking = Asking { message, sent_back, ..Asking::new(id, &room, browser, &name, web.gate.clock().now()) };
+    match web.gate.store().knock(asking).await {
         Ok(_) => {
             web.gate.metrics().knocked("asked");
             visit.answer().await
@@ -230,7 +235,7 @@ impl<'a> Visit<'a> {
 
     async fn leave(&self) -> Result<(), Halt> {
         let Some(browser) = visitor(self.caller, &self.judged) else { return Ok(()) };
-        match self.web.gate.store().leave(self.room, browser).await {
+        match self.web.gate.store().leave(self.room, browser, self.web.gate.clock().now()).await {
             Ok(()) => {
                 self.web.gate.metrics().knocked("left");
                 Ok(())

@@ -47,7 +47,7 @@ use http::HeaderMap;
 use http::header::IF_NONE_MATCH;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::access::{Decision, Id, Permit, Role, RoomName, TokenFault};
+use crate::access::{By, Decision, Id, Permit, Role, RoomName, Through, TokenFault, display_name};
 use crate::gate::{Brought, Caller, Gate, Judged, Moment, Speaks};
 
 use refusal::{No, Scene, api_error, refusal_json, refusal_page};
@@ -69,6 +69,8 @@ pub fn router(gate: Arc<Gate>) -> Router {
         .route("/_roomgate/v1/rooms/{room}/presence", get(api::presence))
         .route("/_roomgate/v1/rooms/{room}/eject", post(api::eject))
         .route("/_roomgate/v1/rooms/{room}/bans", get(api::bans))
+        .route("/_roomgate/v1/rooms/{room}/move-back", post(api::move_back))
+        .route("/_roomgate/v1/rooms/{room}/remembered", get(api::remembered).put(api::remember).delete(api::ask_again))
         .route("/_roomgate/v1/rooms/{room}/bans/{id}", delete(api::lift))
         .fallback(nowhere)
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -128,6 +130,11 @@ impl Owner {
     fn called(&self) -> &str {
         let person = self.permit.person();
         person.name.as_deref().or(person.email.as_deref()).or(person.user.as_deref()).unwrap_or("an owner")
+    }
+
+    /// Whose order it is, for the trail: cleaned, because others read it.
+    fn by(&self, through: Through) -> By {
+        By::new(&display_name(self.called()).unwrap_or_else(|| "an owner".to_owned()), through)
     }
 }
 

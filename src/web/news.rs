@@ -57,6 +57,10 @@ impl News {
         let (number, bell) = (self.next.fetch_add(1, Ordering::Relaxed), Arc::new(Notify::new()));
         let mut rooms = self.rooms.lock();
         let of_room = rooms.entry(room.clone()).or_default();
+        if visitor.is_none() && of_room.owners.is_empty() {
+            // Those who wait are told that somebody who can open has come.
+            of_room.wake();
+        }
         let listeners = match visitor {
             None => &mut of_room.owners,
             Some(id) => of_room.visitors.entry(id).or_default(),
@@ -64,6 +68,11 @@ impl News {
         listeners.insert(number, bell.clone());
         drop(rooms);
         Ear { news: self.clone(), room: room.clone(), visitor, number, bell }
+    }
+
+    /// Whether an owner of this room listens.
+    pub(super) fn has_owner(&self, room: &RoomName) -> bool {
+        self.rooms.lock().get(room).is_some_and(|room| !room.owners.is_empty())
     }
 
     /// The task begins with the first listener: only then is it certain that there is somebody to run it.
@@ -106,7 +115,9 @@ impl News {
                 }
             }
             Some(Change::Barred(barred)) => rooms.get(&barred.room).into_iter().for_each(Room::wake),
-            Some(Change::Unbarred(room, _) | Change::MeetingEnded(room)) => rooms.get(room).into_iter().for_each(Room::wake),
+            Some(Change::Unbarred(room, _) | Change::Remembered(room, _) | Change::MeetingEnded(room)) => {
+                rooms.get(room).into_iter().for_each(Room::wake)
+            }
             Some(Change::Meeting(_)) => {}
             Some(Change::Revoked(_)) | None => rooms.values().for_each(Room::wake),
         }

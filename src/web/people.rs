@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::words::ENGLISH;
 use super::{Owner, Web, when};
-use crate::access::{Bar, Knock, KnockState, Role, Timestamp};
+use crate::access::{Answer, Bar, Knock, KnockState, Remembered, Role, Timestamp};
 
 /// Somebody who waits, in the reference API's shape and ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -16,11 +16,17 @@ use crate::access::{Bar, Knock, KnockState, Role, Timestamp};
 pub(super) struct Waiting {
     pub id: String,
     pub name: String,
+    /// What they say with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
     pub version: u32,
     /// RFC 3339.
     pub since: String,
     #[serde(skip)]
     pub time: String,
+    /// An owner sent them back to wait.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub moved_back: bool,
     awaiting_access: super::access::Level,
 }
 
@@ -29,9 +35,11 @@ impl From<&Knock> for Waiting {
         Self {
             id: knock.id.to_string(),
             name: knock.name.to_string(),
+            message: knock.message.as_deref().map(str::to_owned),
             version: knock.version,
             since: when::iso(knock.at),
             time: when::time(knock.at),
+            moved_back: knock.moved_back,
             awaiting_access: super::access::Level { level: "full" },
         }
     }
@@ -62,8 +70,35 @@ pub(super) struct KeptOut {
     pub name: String,
     pub banned: bool,
     pub lasting: bool,
+    /// Everybody from their network.
+    pub network: bool,
     pub by: String,
     pub since: String,
+}
+
+/// What an owner said of whoever knocks from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Choice {
+    /// `allow`, `deny`, or nothing where owners are asked each time.
+    pub answer: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+}
+
+impl Choice {
+    pub(super) fn of(remembered: Option<&Remembered>) -> Self {
+        Self {
+            answer: remembered.map(|choice| match choice.answer {
+                Answer::Allow => "allow",
+                Answer::Deny => "deny",
+            }),
+            by: remembered.map(|choice| choice.by.name.to_string()),
+            since: remembered.map(|choice| when::iso(choice.at)),
+        }
+    }
 }
 
 /// Those who wait, the first first.
@@ -101,15 +136,17 @@ pub(super) fn inside(web: &Web, owner: &Owner) -> Vec<Inside> {
 /// Those kept out, the latest first.
 pub(super) fn kept_out(web: &Web, owner: &Owner) -> Vec<KeptOut> {
     let bars = web.gate.store().facts().bars(&owner.judged.entry.name);
-    let shown = bars.iter().map(|barred| KeptOut {
+    // Whoever was sent back is among those who wait.
+    let shown = bars.iter().filter(|barred| barred.kind != Bar::Back).map(|barred| KeptOut {
         id: barred.id.to_string(),
         name: barred.name.to_string(),
         banned: match barred.kind {
             Bar::Banned => true,
-            Bar::Ejected => false,
+            Bar::Ejected | Bar::Back => false,
         },
         lasting: barred.lasting,
-        by: barred.by.to_string(),
+        network: barred.network.is_some(),
+        by: barred.by.name.to_string(),
         since: when::iso(barred.at),
     });
     shown.collect()

@@ -91,12 +91,17 @@ pub(super) enum Note {
     FirstAllowed,
     FirstDenied,
     Renamed,
+    MovedBack,
+    AllowAll,
+    DenyAll,
+    AskAgain,
+    OwnNetwork,
     Stale,
     Failed,
 }
 
 impl Note {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Allowed,
         Self::Denied,
         Self::Removed,
@@ -106,6 +111,11 @@ impl Note {
         Self::FirstAllowed,
         Self::FirstDenied,
         Self::Renamed,
+        Self::MovedBack,
+        Self::AllowAll,
+        Self::DenyAll,
+        Self::AskAgain,
+        Self::OwnNetwork,
         Self::Stale,
         Self::Failed,
     ];
@@ -122,6 +132,11 @@ impl Note {
             Self::FirstAllowed => "first-allowed",
             Self::FirstDenied => "first-denied",
             Self::Renamed => "renamed",
+            Self::MovedBack => "moved-back",
+            Self::AllowAll => "allow-all",
+            Self::DenyAll => "deny-all",
+            Self::AskAgain => "ask-again",
+            Self::OwnNetwork => "own-network",
             Self::Stale => "stale",
             Self::Failed => "failed",
         }
@@ -333,6 +348,11 @@ impl Words {
             Note::FirstAllowed => "Somebody else was first, and has let them in.",
             Note::FirstDenied => "Somebody else was first, and has turned them away.",
             Note::Renamed => "They have changed their name since you looked. Please look again before you answer.",
+            Note::MovedBack => "They are back in the waiting room.",
+            Note::AllowAll => "From now on, everybody who knocks is let in.",
+            Note::DenyAll => "From now on, everybody who knocks is turned away.",
+            Note::AskAgain => "You will be asked again each time.",
+            Note::OwnNetwork => "Their network is your own, or not known for certain: nobody was banned.",
             Note::Stale => "This page had become too old. Nothing was done: please try once more.",
             Note::Failed => "That could not be saved. Nothing was done: please try once more.",
         }

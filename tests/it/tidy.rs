@@ -24,6 +24,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("live", &["access"]),
     // Reviewing needs all the facts of this moment; the list of who is inside needs none of them.
     ("live/reviewer.rs", &["access", "gate", "store"]),
+    ("live/roll.rs", &["access", "gate", "store"]),
     ("gate", &["access", "chance", "clock", "config", "directory", "live", "metrics", "profile", "store", "token"]),
     ("web", &["access", "chance", "gate", "store"]),
     ("proxy", &["access", "chance", "config", "gate", "live", "metrics", "profile", "signalling", "target", "upstream", "web::refusal"]),

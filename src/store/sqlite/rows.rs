@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Row, params};
 
-use crate::access::{Bar, Id, Knock, KnockState, Revocation, RoomName, Timestamp, TokenId};
+use crate::access::{Answer, Bar, By, Id, Knock, KnockState, Remembered, Revocation, RoomName, Through, Timestamp, TokenId};
 use crate::store::picture::{Picture, RoomPicture};
 use crate::store::{Barred, Change, Meeting, StoreError};
 
@@ -26,14 +26,26 @@ pub(super) fn write(to: &Connection, change: &Change) -> rusqlite::Result<()> {
                 None => (None, None),
             };
             run(
-                "INSERT OR REPLACE INTO knocks (room, visitor, id, name, version, state, at, answered_at, answered_by)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                params![room, visitor, knock.id.bytes(), &*knock.name, knock.version, state, knock.at.as_millis(), at, by],
+                "INSERT OR REPLACE INTO knocks (room, visitor, id, name, version, state, at, answered_at, answered_by, message, moved_back)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                params![
+                    room,
+                    visitor,
+                    knock.id.bytes(),
+                    &*knock.name,
+                    knock.version,
+                    state,
+                    knock.at.as_millis(),
+                    at,
+                    by,
+                    knock.message.as_deref(),
+                    knock.moved_back,
+                ],
             )
         }
         Change::Barred(barred) => run(
-            "INSERT OR REPLACE INTO bars (room, id, kind, visitor, user, token, session, name, decided_by, at, lasting)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO bars (room, id, kind, visitor, user, token, session, name, decided_by, at, lasting, network, through)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             params![
                 barred.room.as_str(),
                 barred.id.bytes(),
@@ -43,9 +55,11 @@ pub(super) fn write(to: &Connection, change: &Change) -> rusqlite::Result<()> {
                 barred.token.as_ref().map(TokenId::as_str),
                 barred.session.map(Id::bytes),
                 &*barred.name,
-                &*barred.by,
+                &*barred.by.name,
                 barred.at.as_millis(),
                 barred.lasting,
+                barred.network.map(|n| n.to_string()),
+                barred.by.through.code(),
             ],
         ),
         Change::Unbarred(room, id) => run("DELETE FROM bars WHERE room = ? AND id = ?", params![room.as_str(), id.bytes()]),
@@ -57,7 +71,13 @@ pub(super) fn write(to: &Connection, change: &Change) -> rusqlite::Result<()> {
             "INSERT OR REPLACE INTO meetings (room, id, opened, alive) VALUES (?, ?, ?, ?)",
             params![meeting.room.as_str(), meeting.id.bytes(), meeting.opened.as_millis(), meeting.alive.as_millis()],
         ),
+        Change::Remembered(room, Some(choice)) => run(
+            "INSERT OR REPLACE INTO choices (room, answer, decided_by, through, at) VALUES (?, ?, ?, ?, ?)",
+            params![room.as_str(), answer_word(choice.answer), &*choice.by.name, choice.by.through.code(), choice.at.as_millis()],
+        ),
+        Change::Remembered(room, None) => run("DELETE FROM choices WHERE room = ?", params![room.as_str()]),
         Change::MeetingEnded(room) => {
+            run("DELETE FROM choices WHERE room = ?", params![room.as_str()])?;
             run("DELETE FROM meetings WHERE room = ?", params![room.as_str()])?;
             run("DELETE FROM knocks WHERE room = ? AND state <> 'waiting'", params![room.as_str()])?;
             run("DELETE FROM bars WHERE room = ? AND lasting = 0", params![room.as_str()])
@@ -70,6 +90,11 @@ pub(super) fn rooms(from: &Connection) -> Result<Picture, StoreError> {
     let mut all = Picture::default();
     read(from, "meetings", "SELECT * FROM meetings", [], |row| {
         all.apply(&Change::Meeting(meeting(row)?));
+        Ok(())
+    })?;
+    read(from, "choices", "SELECT * FROM choices", [], |row| {
+        let choice = Remembered { answer: answer(row)?, by: decided_by(row)?, at: time(row, "at")? };
+        all.apply(&Change::Remembered(room(row)?, Some(Arc::new(choice))));
         Ok(())
     })?;
     read(from, "bars", "SELECT * FROM bars", [], |row| {
@@ -136,6 +161,8 @@ fn knock(row: &Row<'_>) -> Result<Knock, String> {
         room: room(row)?,
         visitor: id(row, "visitor")?,
         name: text(row, "name")?,
+        message: get::<Option<String>>(row, "message")?.map(Arc::from),
+        moved_back: get(row, "moved_back")?,
         version: get(row, "version")?,
         state,
         at: time(row, "at")?,
@@ -148,7 +175,8 @@ fn barred(row: &Row<'_>) -> Result<Barred, String> {
     let kind = match word.as_str() {
         "banned" => Bar::Banned,
         "ejected" => Bar::Ejected,
-        _ => return Err(format!("`kind` is `{word}`: one of banned, ejected")),
+        "back" => Bar::Back,
+        _ => return Err(format!("`kind` is `{word}`: one of banned, ejected, back")),
     };
     Ok(Barred {
         id: id(row, "id")?,
@@ -159,7 +187,11 @@ fn barred(row: &Row<'_>) -> Result<Barred, String> {
         token: get::<Option<String>>(row, "token")?.map(|token| TokenId::kept(&token)),
         session: get::<Option<[u8; 16]>>(row, "session")?.map(Id::new),
         name: text(row, "name")?,
-        by: text(row, "decided_by")?,
+        network: match get::<Option<String>>(row, "network")? {
+            None => None,
+            Some(text) => Some(text.parse().map_err(|error| about("network", error))?),
+        },
+        by: decided_by(row)?,
         at: time(row, "at")?,
         lasting: match get::<i64>(row, "lasting")? {
             0 => false,
@@ -211,7 +243,30 @@ const fn bar_word(kind: Bar) -> &'static str {
     match kind {
         Bar::Banned => "banned",
         Bar::Ejected => "ejected",
+        Bar::Back => "back",
     }
+}
+
+const fn answer_word(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Allow => "allow",
+        Answer::Deny => "deny",
+    }
+}
+
+fn answer(row: &Row<'_>) -> Result<Answer, String> {
+    let word: String = get(row, "answer")?;
+    match word.as_str() {
+        "allow" => Ok(Answer::Allow),
+        "deny" => Ok(Answer::Deny),
+        _ => Err(format!("`answer` is `{word}`: one of allow, deny")),
+    }
+}
+
+fn decided_by(row: &Row<'_>) -> Result<By, String> {
+    let word: String = get(row, "through")?;
+    let through = Through::parse(&word).ok_or_else(|| format!("`through` is `{word}`"))?;
+    Ok(By { name: text(row, "decided_by")?, through })
 }
 
 fn room(row: &Row<'_>) -> Result<RoomName, String> {

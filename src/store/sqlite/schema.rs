@@ -14,10 +14,11 @@ use crate::store::StoreError;
 const APPLICATION: i32 = 0x526d_6774;
 
 /// How long to wait for another process that writes. `roomgate revoke` takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How to get from each version (`user_version`) to the next. Only ever appended to.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 CREATE TABLE knocks (
     room TEXT NOT NULL,
     visitor BLOB NOT NULL,
@@ -60,7 +61,50 @@ CREATE TABLE revocations (
     value TEXT NOT NULL,
     UNIQUE (kind, value)
 ) STRICT;
-"];
+",
+    "
+ALTER TABLE knocks ADD COLUMN message TEXT;
+ALTER TABLE knocks ADD COLUMN moved_back INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE bars ADD COLUMN network TEXT;
+ALTER TABLE bars ADD COLUMN through TEXT NOT NULL DEFAULT 'door';
+
+CREATE TABLE choices (
+    room TEXT NOT NULL PRIMARY KEY,
+    answer TEXT NOT NULL,
+    decided_by TEXT NOT NULL,
+    through TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- AUTOINCREMENT: who retells it asks for what comes after a number.
+CREATE TABLE trail (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    room TEXT NOT NULL,
+    meeting BLOB,
+    what TEXT NOT NULL,
+    cheap INTEGER NOT NULL,
+    who BLOB,
+    name TEXT,
+    user TEXT,
+    owner INTEGER NOT NULL,
+    since INTEGER,
+    message TEXT,
+    waited INTEGER NOT NULL,
+    decided_by TEXT,
+    through TEXT
+) STRICT;
+CREATE INDEX trail_by_kind ON trail (cheap, number);
+
+CREATE TABLE positions (
+    name TEXT NOT NULL PRIMARY KEY,
+    number INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    next INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Opens the file, makes it where there is none, and brings it to this version.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {

@@ -9,12 +9,13 @@ use std::time::Duration;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use crate::store::orders::Stage;
+use crate::store::Change;
+use crate::store::orders::{Stage, Took};
 use crate::store::picture::Picture;
-use crate::store::{Change, Facts, StoreError};
+use crate::store::{Facts, StoreError};
 
-use super::rows;
 use super::schema::failed;
+use super::{rows, story};
 
 /// How often an idle writer asks whether another process has written: well within the second in which a revocation counts.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -22,8 +23,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// So many orders share a transaction at most: the first of them does not wait for ever.
 const BATCH: usize = 256;
 
+/// What the writer is asked to do.
+pub(super) enum Job {
+    /// To carry out an order, with others that came meanwhile.
+    Order(Box<dyn Orders>),
+    /// To look something up, or note something that is no fact.
+    Look(Box<dyn FnOnce(&Connection) + Send>),
+}
+
 /// An order on its way to the writer.
-pub(super) trait Job: Send {
+pub(super) trait Orders: Send {
     /// Works out what follows. May be asked again where a transaction failed.
     fn carry_out(&mut self, stage: &mut Stage<'_>);
 
@@ -44,7 +53,7 @@ impl<F, T> Order<F, T> {
     }
 }
 
-impl<F: Fn(&mut Stage<'_>) -> T + Send, T: Send> Job for Order<F, T> {
+impl<F: Fn(&mut Stage<'_>) -> T + Send, T: Send> Orders for Order<F, T> {
     fn carry_out(&mut self, stage: &mut Stage<'_>) {
         self.outcome = Some((self.order)(stage));
     }
@@ -92,13 +101,21 @@ impl Writer {
     }
 
     /// Works until nobody can send orders any more.
-    pub(super) fn run(mut self, orders: &Receiver<Box<dyn Job>>) {
+    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
         loop {
-            match orders.recv_timeout(LOOK_EVERY) {
+            match jobs.recv_timeout(LOOK_EVERY) {
                 Ok(first) => {
-                    let more = orders.try_iter().take(BATCH);
-                    let batch = std::iter::once(first).chain(more).collect();
-                    self.work(batch);
+                    let (mut orders, mut looks) = (Vec::new(), Vec::new());
+                    for job in std::iter::once(first).chain(jobs.try_iter().take(BATCH)) {
+                        match job {
+                            Job::Order(order) => orders.push(order),
+                            Job::Look(look) => looks.push(look),
+                        }
+                    }
+                    if !orders.is_empty() {
+                        self.work(orders);
+                    }
+                    looks.into_iter().for_each(|look| look(&self.connection));
                 }
                 Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -130,10 +147,11 @@ impl Writer {
         }
     }
 
-    fn work(&mut self, mut batch: Vec<Box<dyn Job>>) {
+    fn work(&mut self, mut batch: Vec<Box<dyn Orders>>) {
         match self.transact(&mut batch) {
-            Ok(changes) => {
+            Ok((changes, last)) => {
                 self.facts.apply(changes);
+                self.facts.told(last);
                 batch.into_iter().for_each(|job| job.done(Ok(())));
             }
             Err(failure) => {
@@ -148,7 +166,7 @@ impl Writer {
         }
     }
 
-    fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<Vec<Change>, Failure> {
+    fn transact(&mut self, batch: &mut [Box<dyn Orders>]) -> Result<(Vec<Change>, u64), Failure> {
         let database = |error| Failure::Database(failed(error));
         // Immediate: from here on nobody else writes, so what is read next is what will be written upon.
         let write = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
@@ -156,17 +174,21 @@ impl Writer {
         if self.seen.is_none_or(|seen| seen.version != version) {
             self.seen = Some(read_news(&write, self.seen, &mut self.picture, &self.facts).map_err(Failure::Database)?);
         }
-        let mut all = Vec::new();
+        let (mut all, mut last) = (Vec::new(), 0);
         for job in batch {
             let mut stage = Stage::on(&mut self.picture);
             job.carry_out(&mut stage);
-            for change in stage.into_changes() {
+            let Took { changes, events } = stage.into_outcome();
+            for event in events {
+                last = story::write(&write, &event).map_err(|error| Failure::Order(failed(error)))?;
+            }
+            for change in changes {
                 rows::write(&write, &change).map_err(|error| Failure::Order(failed(error)))?;
                 all.push(change);
             }
         }
         write.commit().map_err(database)?;
-        Ok(all)
+        Ok((all, last))
     }
 }
 
@@ -178,6 +200,7 @@ fn read_news(read: &Transaction<'_>, seen: Option<Seen>, picture: &mut Picture, 
     changes.extend(orders.into_iter().filter(|order| !picture.revoked().contains(order)).map(Change::Revoked));
     changes.iter().for_each(|change| picture.apply(change));
     facts.apply(changes);
+    facts.told(story::last(read)?);
     Ok(Seen { version, revocation: last })
 }
 

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::access::{Answer, Id, KnockState};
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::access::{Answer, Bar, Id, KnockState};
+use crate::store::{SqliteStore, Store, StoreError, What};
 
 use super::*;
 
@@ -57,16 +57,44 @@ fn what_was_committed_survives_a_killed_process() {
                 "waiting" => assert!(matches!(now, KnockState::Waiting | KnockState::Granted | KnockState::Denied), "{visitor}: {now:?}"),
                 "granted" => assert_eq!(now, KnockState::Granted, "{visitor}"),
                 "denied" => assert_eq!(now, KnockState::Denied, "{visitor}"),
-                other => panic!("{other}"),
+                // In a room of their own each: sent back, then let in with everybody, then everybody to come.
+                step => {
+                    let r = alone(visitor);
+                    let own = store.facts().knock_state(&r, visitor);
+                    let known = Known { visitor: Some(visitor), ..Known::default() };
+                    assert_eq!(store.facts().bar(&r, &known), Some(Bar::Back), "{visitor} {step}");
+                    match step {
+                        "moved" => assert!(matches!(own, KnockState::Waiting | KnockState::Granted), "{visitor}: {own:?}"),
+                        "everybody" => assert_eq!(own, KnockState::Granted, "{visitor}"),
+                        "remembered" => {
+                            assert_eq!(own, KnockState::Granted, "{visitor}");
+                            assert_eq!(store.facts().remembered(&r).map(|c| c.answer), Some(Answer::Deny), "{visitor}");
+                        }
+                        other => panic!("{other}"),
+                    }
+                }
             }
         }
+        // What was told goes with what was done: every answer that counts stands in the trail, once.
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(store.knock(new_id(), &standup(), ANN, "Ann", NOON)).expect("and it goes on");
+        let trail = runtime.block_on(store.trail(0, usize::MAX)).unwrap();
+        let told: std::collections::BTreeSet<_> = trail.iter().map(|event| event.id).collect();
+        assert_eq!(told.len(), trail.len(), "no event is there twice");
+        let answers = trail.iter().filter(|event| matches!(event.what, What::Allowed | What::Denied)).count();
+        let answered = store.facts().snapshot().rooms().flat_map(|(_, r)| r.knocks()).filter(|k| k.answered.is_some()).count();
+        assert_eq!(answers, answered);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(store.knock(Asking::new(new_id(), &standup(), ANN, "Ann", NOON))).expect("and it goes on");
     }
 }
 
 fn standup_of(visitor: Id) -> crate::access::RoomName {
     room(&format!("standup-{}", visitor.bytes()[7] % 8))
+}
+
+/// The room that this visitor is sent back in.
+fn alone(visitor: Id) -> crate::access::RoomName {
+    room(&format!("alone-{visitor}"))
 }
 
 /// Not a test by itself: the body of the process that the test above kills.
@@ -89,11 +117,21 @@ fn a_process_that_writes_until_it_is_killed() {
                     for n in 0..400 {
                         let visitor = numbered(task + 8 * n);
                         let r = standup_of(visitor);
-                        let knock = store.knock(new_id(), &r, visitor, "guest", NOON).await.unwrap();
+                        let knock = store.knock(Asking::new(new_id(), &r, visitor, "guest", NOON)).await.unwrap();
                         say(said(visitor, "waiting"));
                         let (answer, state) = if n % 2 == 0 { (Answer::Allow, "granted") } else { (Answer::Deny, "denied") };
-                        store.answer(&r, knock.id, answer, 1, "Grace", NOON).await.unwrap();
+                        store.answer(&r, knock.id, answer, 1, &by("Grace"), NOON).await.unwrap();
                         say(said(visitor, state));
+                        if n % 3 == 0 {
+                            let (visitor, by) = (numbered(1_000_000 + task + 8 * n), by("Grace"));
+                            let r = alone(visitor);
+                            store.move_back(back(new_id(), &r, visitor, "guest", NOON)).await.unwrap();
+                            say(said(visitor, "moved"));
+                            store.answer_everyone(&r, None, Answer::Allow, &by, NOON).await.unwrap();
+                            say(said(visitor, "everybody"));
+                            store.remember(new_id(), &r, Some(Answer::Deny), &by, NOON).await.unwrap();
+                            say(said(visitor, "remembered"));
+                        }
                     }
                 })
             })
@@ -106,38 +144,56 @@ fn a_process_that_writes_until_it_is_killed() {
     });
 }
 
+const KNOCKS: &str = "room, visitor, id, name, version, state, at, answered_at, answered_by";
+const BARS: &str = "room, id, kind, visitor, user, token, session, name, decided_by, at, lasting";
+
 #[test]
 fn a_row_that_we_did_not_write_is_told_with_its_place_and_never_a_panic() {
     let id = "x'00000000000000000000000000000001'";
     for (sql, expected) in [
         (
-            format!("INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', 1, 'maybe', 0, NULL, NULL)"),
+            format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, 'Ann', 1, 'maybe', 0, NULL, NULL)"),
             "table `knocks`, row 1: `state` is `maybe`",
         ),
-        (format!("INSERT INTO knocks VALUES ('a', x'00', {id}, 'Ann', 1, 'waiting', 0, NULL, NULL)"), "table `knocks`, row 1: `visitor`"),
-        (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', -1, 'waiting', 0, NULL, NULL)"), "table `knocks`, row 1: `version`"),
-        (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', 99999999999, 'waiting', 0, NULL, NULL)"), "row 1: `version`"),
         (
-            format!("INSERT INTO knocks VALUES ('a/b/c', {id}, {id}, 'Ann', 1, 'waiting', 0, NULL, NULL)"),
+            format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', x'00', {id}, 'Ann', 1, 'waiting', 0, NULL, NULL)"),
+            "table `knocks`, row 1: `visitor`",
+        ),
+        (
+            format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, 'Ann', -1, 'waiting', 0, NULL, NULL)"),
+            "table `knocks`, row 1: `version`",
+        ),
+        (
+            format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, 'Ann', 99999999999, 'waiting', 0, NULL, NULL)"),
+            "row 1: `version`",
+        ),
+        (
+            format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a/b/c', {id}, {id}, 'Ann', 1, 'waiting', 0, NULL, NULL)"),
             "`room`: a room name may not contain '/'",
         ),
-        (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, CAST(x'ff' AS TEXT), 1, 'waiting', 0, NULL, NULL)"), "row 1: `name`"),
-        (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', 1, 'granted', 0, NULL, NULL)"), "`state` is `granted`"),
-        (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', 1, 'waiting', 0, 5, 'Grace')"), "`state` is `waiting`"),
-        (format!("INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', 1, 'denied', 0, 5, NULL)"), "`answered_at` and `answered_by`"),
+        (
+            format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, CAST(x'ff' AS TEXT), 1, 'waiting', 0, NULL, NULL)"),
+            "row 1: `name`",
+        ),
+        (format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, 'Ann', 1, 'granted', 0, NULL, NULL)"), "`state` is `granted`"),
+        (format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, 'Ann', 1, 'waiting', 0, 5, 'Grace')"), "`state` is `waiting`"),
+        (
+            format!("INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, 'Ann', 1, 'denied', 0, 5, NULL)"),
+            "`answered_at` and `answered_by`",
+        ),
         (
             format!(
-                "INSERT INTO knocks VALUES ('a', {id}, {id}, 'Ann', 1, 'waiting', 0, NULL, NULL), ('a', x'{:032x}', {id}, 'Ben', 1, 'waiting', 0, NULL, NULL)",
+                "INSERT INTO knocks ({KNOCKS}) VALUES ('a', {id}, {id}, 'Ann', 1, 'waiting', 0, NULL, NULL), ('a', x'{:032x}', {id}, 'Ben', 1, 'waiting', 0, NULL, NULL)",
                 2
             ),
             "row 2: `id` 00000000000000000000000000000001 stands for two knocks",
         ),
         (
-            format!("INSERT INTO bars VALUES ('a', {id}, 'disliked', NULL, NULL, NULL, NULL, '', '', 0, 0)"),
+            format!("INSERT INTO bars ({BARS}) VALUES ('a', {id}, 'disliked', NULL, NULL, NULL, NULL, '', '', 0, 0)"),
             "table `bars`, row 1: `kind` is `disliked`",
         ),
-        (format!("INSERT INTO bars VALUES ('a', {id}, 'banned', NULL, NULL, NULL, x'01', '', '', 0, 0)"), "`session`"),
-        (format!("INSERT INTO bars VALUES ('a', {id}, 'banned', NULL, NULL, NULL, NULL, '', '', 0, 2)"), "`lasting` is 2"),
+        (format!("INSERT INTO bars ({BARS}) VALUES ('a', {id}, 'banned', NULL, NULL, NULL, x'01', '', '', 0, 0)"), "`session`"),
+        (format!("INSERT INTO bars ({BARS}) VALUES ('a', {id}, 'banned', NULL, NULL, NULL, NULL, '', '', 0, 2)"), "`lasting` is 2"),
         (format!("INSERT INTO meetings VALUES ('', {id}, 0, 0)"), "table `meetings`, row 1: `room`: a room name may not be empty"),
         ("INSERT INTO meetings VALUES ('a', x'', 0, 0)".to_owned(), "table `meetings`, row 1: `id`"),
         (
@@ -163,10 +219,10 @@ async fn a_row_that_goes_bad_while_serving_closes_the_door_until_it_is_mended() 
     let store = open(&path);
     let vandal = rusqlite::Connection::open(&path).unwrap();
     vandal.execute_batch("INSERT INTO meetings VALUES ('a', x'', 0, 0)").unwrap();
-    let error = store.knock(new_id(), &standup(), ANN, "Ann", NOON).await.unwrap_err();
+    let error = store.knock(Asking::new(new_id(), &standup(), ANN, "Ann", NOON)).await.unwrap_err();
     assert!(error.to_string().contains("table `meetings`, row 1: `id`"), "{error}");
     vandal.execute_batch("DELETE FROM meetings").unwrap();
-    store.knock(new_id(), &standup(), ANN, "Ann", NOON).await.unwrap();
+    store.knock(Asking::new(new_id(), &standup(), ANN, "Ann", NOON)).await.unwrap();
 }
 
 #[test]
@@ -182,7 +238,7 @@ fn a_file_that_is_not_ours_or_of_the_future_is_refused_and_left_as_it_is() {
                 open(path).close();
                 run(path, "PRAGMA user_version = 999");
             },
-            "a newer roomgate wrote it (version 999; this one knows up to 1)",
+            "a newer roomgate wrote it (version 999; this one knows up to 2)",
         ),
         (|path| std::fs::create_dir(path).unwrap(), "unable to open database file"),
     ];
@@ -229,7 +285,9 @@ async fn ten_thousand_knocks_are_kept_in_a_reasonable_time() {
     let tasks: Vec<_> = (0..10_000_u64)
         .map(|n| {
             let store = store.clone();
-            tokio::spawn(async move { store.knock(new_id(), &room(&format!("room-{}", n % 25)), numbered(n), "guest", NOON).await })
+            tokio::spawn(
+                async move { store.knock(Asking::new(new_id(), &room(&format!("room-{}", n % 25)), numbered(n), "guest", NOON)).await },
+            )
         })
         .collect();
     for task in tasks {
@@ -238,7 +296,7 @@ async fn ten_thousand_knocks_are_kept_in_a_reasonable_time() {
     let together = begun.elapsed();
     let begun = Instant::now();
     for n in 0..200 {
-        store.knock(new_id(), &room("one-by-one"), numbered(n), "guest", NOON).await.unwrap();
+        store.knock(Asking::new(new_id(), &room("one-by-one"), numbered(n), "guest", NOON)).await.unwrap();
     }
     let each = begun.elapsed() / 200;
     drop(store);

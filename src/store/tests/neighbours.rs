@@ -29,9 +29,9 @@ async fn an_order_sees_what_another_process_committed_before_it() {
     let (old, new) = (open(&path), open(&path));
     for n in 0..20 {
         // No pause anywhere: nobody waits for the next look.
-        let knock = old.knock(new_id(), &standup(), numbered(n), "guest", NOON).await.unwrap();
-        new.answer(&standup(), knock.id, Answer::Allow, 1, "Grace", NOON).await.unwrap();
-        let late = old.answer(&standup(), knock.id, Answer::Deny, 1, "Alan", NOON).await;
+        let knock = old.knock(Asking::new(new_id(), &standup(), numbered(n), "guest", NOON)).await.unwrap();
+        new.answer(&standup(), knock.id, Answer::Allow, 1, &by("Grace"), NOON).await.unwrap();
+        let late = old.answer(&standup(), knock.id, Answer::Deny, 1, &by("Alan"), NOON).await;
         assert_eq!(late, Err(AnswerError::Conflict(Conflict::Answered(Answer::Allow))));
         assert_eq!(&*old.facts().knock_of(&standup(), knock.id).unwrap().answered.clone().unwrap().1, "Grace");
     }
@@ -45,22 +45,22 @@ async fn two_processes_end_up_with_the_same_facts_and_every_change_is_told_to_bo
     let lasting = Barred { visitor: Some(numbered(2)), lasting: true, ..barred(Bar::Banned) };
     let lifted = Barred { user: Some("42".to_owned()), lasting: true, ..barred(Bar::Ejected) };
     for n in 0..6 {
-        one.knock(new_id(), &standup(), numbered(n), "guest", NOON).await.unwrap();
+        one.knock(Asking::new(new_id(), &standup(), numbered(n), "guest", NOON)).await.unwrap();
     }
     one.alive(new_id(), &room("other"), NOON).await.unwrap();
     one.bar(Barred { session: Some(ANN), ..barred(Bar::Ejected) }).await.unwrap();
     one.bar(lasting.clone()).await.unwrap();
     one.bar(lifted.clone()).await.unwrap();
     let knock = one.facts().knock(&standup(), numbered(0)).unwrap();
-    one.answer(&standup(), knock.id, Answer::Allow, 1, "Grace", NOON).await.unwrap();
+    one.answer(&standup(), knock.id, Answer::Allow, 1, &by("Grace"), NOON).await.unwrap();
     settled(&one, &other).await;
 
     // Ends one meeting and opens the next before the other looks: it must not keep the first one's grants.
     let mut heard = other.changes();
-    one.unbar(&standup(), lifted.id).await.unwrap();
-    one.leave(&standup(), numbered(1)).await.unwrap();
-    one.end_meeting(&standup()).await.unwrap();
-    one.end_meeting(&room("other")).await.unwrap();
+    one.unbar(&standup(), lifted.id, &by("Grace"), NOON).await.unwrap();
+    one.leave(&standup(), numbered(1), NOON).await.unwrap();
+    one.end_meeting(&standup(), NOON).await.unwrap();
+    one.end_meeting(&room("other"), NOON).await.unwrap();
     one.alive(new_id(), &standup(), after(1)).await.unwrap();
     one.revoke(Revocation::Before(NOON)).await.unwrap();
     settled(&one, &other).await;
@@ -82,11 +82,11 @@ async fn a_file_that_another_process_holds_is_a_failure_and_works_again_afterwar
     let store = open(&path);
     let holder = rusqlite::Connection::open(&path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let error = store.knock(new_id(), &standup(), ANN, "Ann", NOON).await.unwrap_err();
+    let error = store.knock(Asking::new(new_id(), &standup(), ANN, "Ann", NOON)).await.unwrap_err();
     assert!(error.to_string().contains("database is locked"), "{error}");
     assert_eq!(store.facts().knock_state(&standup(), ANN), KnockState::None, "what is not safe is not told");
     holder.execute_batch("ROLLBACK").unwrap();
-    store.knock(new_id(), &standup(), ANN, "Ann", NOON).await.unwrap();
+    store.knock(Asking::new(new_id(), &standup(), ANN, "Ann", NOON)).await.unwrap();
     assert_eq!(store.facts().knock_state(&standup(), ANN), KnockState::Waiting);
 }
 
@@ -106,7 +106,7 @@ async fn an_order_that_the_database_refuses_takes_no_other_with_it() {
         .map(|n| {
             let store = store.clone();
             let name = if n % 10 == 5 { "Eve" } else { "Ann" };
-            tokio::spawn(async move { (n, store.knock(new_id(), &standup(), numbered(n), name, NOON).await.is_ok()) })
+            tokio::spawn(async move { (n, store.knock(Asking::new(new_id(), &standup(), numbered(n), name, NOON)).await.is_ok()) })
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -131,7 +131,7 @@ async fn an_order_that_was_refused_is_no_news_and_can_be_given_again() {
     let mut news = store.changes();
     assert!(store.revoke(order.clone()).await.unwrap_err().to_string().contains("not now"));
     hand.execute_batch("DROP TRIGGER no; CREATE TRIGGER no BEFORE INSERT ON knocks BEGIN SELECT RAISE(ABORT, 'not now'); END").unwrap();
-    store.knock(new_id(), &standup(), ANN, "Ann", NOON).await.unwrap_err();
+    store.knock(Asking::new(new_id(), &standup(), ANN, "Ann", NOON)).await.unwrap_err();
     store.revoke(order.clone()).await.expect("what failed before is not taken for done");
     assert_eq!(news.try_recv().unwrap(), Change::Revoked(order), "and only what was done is told");
     assert!(store.facts().revocations().names(&TokenId::jti("x"), Some("42"), None, Some(NOON)));

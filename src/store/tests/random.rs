@@ -21,6 +21,8 @@ enum Act {
     Alive { room: u8 },
     End { room: u8 },
     EndQuiet { room: u8, minutes: u8 },
+    Everyone { room: u8, allow: bool, seen: bool },
+    Remember { room: u8, what: u8 },
     Sweep { days: u8 },
     Restart,
 }
@@ -39,6 +41,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0_u8..4, few).prop_map(|(kind, what)| Act::Revoke { kind, what }),
         2 => room.clone().prop_map(|room| Act::Alive { room }),
         1 => room.clone().prop_map(|room| Act::End { room }),
+        2 => (room.clone(), any::<bool>(), any::<bool>()).prop_map(|(room, allow, seen)| Act::Everyone { room, allow, seen }),
+        2 => (room.clone(), 0_u8..3).prop_map(|(room, what)| Act::Remember { room, what }),
         1 => (room, 0_u8..40).prop_map(|(room, minutes)| Act::EndQuiet { room, minutes }),
         1 => (0_u8..3).prop_map(|days| Act::Sweep { days }),
         1 => Just(Act::Restart),
@@ -58,15 +62,26 @@ async fn carry_out(store: &dyn Store, act: &Act, turn: u64) -> String {
     let (id, at) = (numbered(1_000_000 + turn), after(turn));
     match act.clone() {
         Act::Knock { room, visitor, name } => {
-            format!("{:?}", store.knock(id, &room_of(room), person(visitor), &format!("name {name}"), at).await)
+            let asking = Asking::new(id, &room_of(room), person(visitor), &format!("name {name}"), at);
+            let asking = Asking { message: (turn % 3 == 0).then(|| "please".into()), sent_back: turn % 7 == 0, ..asking };
+            format!("{:?}", store.knock(asking).await)
         }
-        Act::Leave { room, visitor } => format!("{:?}", store.leave(&room_of(room), person(visitor)).await),
+        Act::Everyone { room, allow, seen } => {
+            let answer = if allow { Answer::Allow } else { Answer::Deny };
+            let seen = seen.then(|| store.facts().knocks(&room_of(room)).iter().take(2).map(|k| (k.id, k.version)).collect::<Vec<_>>());
+            format!("{:?}", store.answer_everyone(&room_of(room), seen.as_deref(), answer, &by("Grace"), at).await)
+        }
+        Act::Remember { room, what } => {
+            let answer = [None, Some(Answer::Allow), Some(Answer::Deny)][usize::from(what)];
+            format!("{:?}", store.remember(id, &room_of(room), answer, &by("Grace"), at).await)
+        }
+        Act::Leave { room, visitor } => format!("{:?}", store.leave(&room_of(room), person(visitor), NOON).await),
         Act::Answer { room, of, allow, seen } => {
             let of = store.facts().knock(&room_of(room), person(of)).map_or(id, |knock| knock.id);
             let answer = if allow { Answer::Allow } else { Answer::Deny };
-            format!("{:?}", store.answer(&room_of(room), of, answer, seen, "Grace", at).await)
+            format!("{:?}", store.answer(&room_of(room), of, answer, seen, &by("Grace"), at).await)
         }
-        Act::MoveBack { room, visitor } => format!("{:?}", store.move_back(id, &room_of(room), person(visitor), "moved", at).await),
+        Act::MoveBack { room, visitor } => format!("{:?}", store.move_back(back(id, &room_of(room), person(visitor), "moved", at)).await),
         Act::Bar { room, visitor, user, token, session, banned, lasting } => {
             let barred = Barred {
                 id,
@@ -76,8 +91,9 @@ async fn carry_out(store: &dyn Store, act: &Act, turn: u64) -> String {
                 user: user.map(|n| n.to_string()),
                 token: token.map(|n| TokenId::jti(&n.to_string())),
                 session: session.map(person),
+                network: (turn % 2 == 0).then(|| format!("192.0.2.{}", turn % 5).parse().unwrap()),
                 name: "somebody".into(),
-                by: "Grace".into(),
+                by: by("Grace"),
                 at,
                 lasting,
             };
@@ -85,7 +101,7 @@ async fn carry_out(store: &dyn Store, act: &Act, turn: u64) -> String {
         }
         Act::Unbar { room, nth } => {
             let id = store.facts().bars(&room_of(room)).get(usize::from(nth)).map_or(id, |barred| barred.id);
-            format!("{:?}", store.unbar(&room_of(room), id).await)
+            format!("{:?}", store.unbar(&room_of(room), id, &by("Grace"), NOON).await)
         }
         Act::Revoke { kind, what } => {
             let order = match kind {
@@ -97,8 +113,8 @@ async fn carry_out(store: &dyn Store, act: &Act, turn: u64) -> String {
             format!("{:?}", store.revoke(order).await)
         }
         Act::Alive { room } => format!("{:?}", store.alive(id, &room_of(room), at).await),
-        Act::End { room } => format!("{:?}", store.end_meeting(&room_of(room)).await),
-        Act::EndQuiet { room, minutes } => format!("{:?}", store.end_quiet_meeting(&room_of(room), after(u64::from(minutes))).await),
+        Act::End { room } => format!("{:?}", store.end_meeting(&room_of(room), NOON).await),
+        Act::EndQuiet { room, minutes } => format!("{:?}", store.end_quiet_meeting(&room_of(room), after(u64::from(minutes)), NOON).await),
         Act::Sweep { days } => format!("{:?}", store.sweep(at.plus(minutes(u64::from(days) * 24 * 60))).await),
         Act::Restart => String::new(),
     }
@@ -113,6 +129,9 @@ fn sound(facts: &crate::store::Facts) {
         waiting += here.iter().filter(|k| k.state == crate::access::KnockState::Waiting).count();
         knocks += here.len();
         bars += facts.bars(name).len();
+        let remembered = facts.remembered(name);
+        assert!(remembered.is_none() || room.meeting().is_some(), "what is remembered ends with the meeting");
+        assert_eq!(remembered.as_ref(), room.remembered());
         assert!(!here.is_empty() || !facts.bars(name).is_empty() || room.meeting().is_some(), "nothing is kept of a room without facts");
         for knock in here {
             assert_eq!(facts.knock_of(name, knock.id), Some(knock.clone()));
@@ -120,14 +139,13 @@ fn sound(facts: &crate::store::Facts) {
         }
         for b in facts.bars(name) {
             for found in [
-                b.visitor.map(|v| facts.bar(name, Some(v), None, None, None)),
-                b.user.as_deref().map(|u| facts.bar(name, None, Some(u), None, None)),
-                b.token.as_ref().map(|t| facts.bar(name, None, None, Some(t), None)),
-                b.session.map(|s| facts.bar(name, None, None, None, Some(s))),
+                b.visitor.map(|v| facts.bar(name, &Known { visitor: Some(v), ..Known::default() })),
+                b.user.as_deref().map(|u| facts.bar(name, &Known { user: Some(u), ..Known::default() })),
+                b.token.as_ref().map(|t| facts.bar(name, &Known { token: Some(t), ..Known::default() })),
+                b.session.map(|s| facts.bar(name, &Known { session: Some(s), ..Known::default() })),
             ] {
-                match (found, b.kind) {
-                    (None, _) | (Some(Some(Bar::Banned)), _) | (Some(Some(Bar::Ejected)), Bar::Ejected) => {}
-                    (Some(None), _) | (Some(Some(Bar::Ejected)), Bar::Banned) => panic!("{b:?} does not hold: {found:?}"),
+                if let Some(found) = found {
+                    assert_eq!(found.map(|found| found.graver(b.kind)), found, "{b:?} does not hold");
                 }
             }
         }
@@ -157,6 +175,10 @@ proptest! {
             prop_assert_eq!(&answers[0], &answers[1], "turn {}: {:?}", turn, act);
             let facts = memory.facts().snapshot();
             prop_assert_eq!(&facts, &sqlite.facts().snapshot(), "turn {}: {:?}", turn, act);
+            let trails = runtime.block_on(async { [memory.trail(0, 1000).await, sqlite.trail(0, 1000).await] });
+            prop_assert_eq!(&trails[0], &trails[1], "what is told, turn {}: {:?}", turn, act);
+            let last = trails[0].as_ref().unwrap().last().map_or(0, |event| event.number);
+            prop_assert_eq!((*memory.facts().trail().borrow(), *sqlite.facts().trail().borrow()), (last, last));
             for (news, picture) in &mut listeners {
                 while let Ok(change) = news.try_recv() {
                     picture.apply(&change);

@@ -194,11 +194,12 @@ async fn whoever_is_inside_is_seen_removed_banned_and_let_back_in() {
     let order =
         |what: &'static str, id: String| [("room", "standup".to_owned()), ("form", form.clone()), ("do", what.to_owned()), ("id", id)];
     let banned = order("ban", his.to_string());
-    let told = grace.form("/_roomgate/door", &banned.each_ref().map(|(n, v)| (*n, v.as_str()))).await;
+    let banned = banned.each_ref().map(|(n, v)| (*n, v.as_str()));
+    let told = grace.form("/_roomgate/door", &[&banned[..], &[("lasting", "on")]].concat()).await;
     assert_eq!(told.location(), "/_roomgate/door?room=standup&note=banned");
     assert_eq!(bo.get_json("/_roomgate/access?room=standup").await.json()["code"], "banned");
-    house.gate.store().end_meeting(&RoomName::canonical("standup").unwrap()).await.unwrap();
-    assert_eq!(bo.get_json("/_roomgate/access?room=standup").await.json()["code"], "banned", "a ban from the console lasts");
+    house.gate.store().end_meeting(&RoomName::canonical("standup").unwrap(), house.gate.clock().now()).await.unwrap();
+    assert_eq!(bo.get_json("/_roomgate/access?room=standup").await.json()["code"], "banned", "a ban lasts where an owner said so");
 
     let bans = grace.get_json(&format!("{V1}/bans")).await.json();
     assert_eq!((&bans["data"][0]["name"], &bans["data"][0]["by"]), (&json!("Bo"), &json!("Grace")));
@@ -239,4 +240,74 @@ async fn nobody_learns_what_tells_one_browser_from_another() {
         }
         assert!(!shown.contains("192.0.2."), "{path}");
     }
+}
+
+#[tokio::test]
+async fn what_an_owner_says_of_whoever_knocks_holds_until_it_is_changed() {
+    let house = House::new();
+    let mut grace = house.owner("standup", "Grace").await;
+    let (mut ada, mut bo, mut cy) = (house.person("192.0.2.7"), house.person("192.0.2.8"), house.person("192.0.2.9"));
+    ada.knocks("standup", "Ada").await;
+    let all = format!("{V1}/waiting-participants");
+    let told = grace.json(Method::PATCH, &all, json!({"*": {"grantRequestedAccess": true, "remember": true}})).await.json();
+    assert_eq!(told["ids"].as_array().unwrap().len(), 1, "who waits is let in");
+    let level =
+        async |person: &mut super::house::Person| person.get_json("/_roomgate/access?room=standup").await.json()["access"]["level"].clone();
+    assert_eq!(level(&mut ada).await, "full");
+    assert_eq!(level(&mut bo).await, "full", "and so is whoever comes, without asking");
+    let kept = grace.get_json(&format!("{V1}/remembered")).await.json();
+    assert_eq!((&kept["answer"], &kept["by"]), (&json!("allow"), &json!("Grace")));
+
+    let told = grace.json(Method::PUT, &format!("{V1}/remembered"), json!({"answer": "deny"})).await.json();
+    assert_eq!(told["answer"], "deny");
+    assert_eq!(cy.get_json("/_roomgate/access?room=standup").await.json()["code"], "denied");
+    assert_eq!(level(&mut ada).await, "full", "who was let in stays so");
+    grace.json(Method::DELETE, &format!("{V1}/remembered"), json!({})).await;
+    assert_eq!(cy.get_json("/_roomgate/access?room=standup").await.json()["code"], "may-knock");
+    let strange = cy.json(Method::PUT, &format!("{V1}/remembered"), json!({"answer": "allow"})).await;
+    assert_eq!(strange.status, StatusCode::UNAUTHORIZED, "only owners say so");
+    assert_eq!(grace.json(Method::PUT, &format!("{V1}/remembered"), json!({"answer": "maybe"})).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn whoever_is_moved_back_waits_whatever_they_bring_until_somebody_lets_them_in_again() {
+    let house = House::new();
+    let mut grace = house.owner("standup", "Grace").await;
+    let mut bo = house.person("192.0.2.8");
+    bo.brings(&house.token("standup", |m| m.name = Some("Bo".to_owned())));
+    let (his, _his_seat) = house.enters(&mut bo, "standup").await;
+    let moved = grace.json(Method::POST, &format!("{V1}/move-back"), json!({"ids": [his.to_string(), "0".repeat(32)]})).await;
+    assert_eq!(moved.json(), json!({"movedIds": [his.to_string()]}));
+    let told = bo.get_json("/_roomgate/access?room=standup").await.json();
+    assert_eq!((&told["code"], &told["moved_back"]), (&json!("waiting"), &json!(true)), "his good link does not help: {told}");
+
+    // What holds for whoever comes does not hold for him, in this browser or another with the same link.
+    grace.json(Method::PUT, &format!("{V1}/remembered"), json!({"answer": "allow"})).await;
+    assert_eq!(bo.get_json("/_roomgate/access?room=standup").await.json()["code"], "waiting");
+    let mut window = house.person("192.0.2.8");
+    window.brings(&house.token("standup", |m| m.name = Some("Bo".to_owned())));
+    let waiting = grace.get_json(&format!("{V1}/waiting-participants")).await.json();
+    assert_eq!((&waiting["data"][0]["name"], &waiting["data"][0]["movedBack"]), (&json!("Bo"), &json!(true)));
+    assert_eq!(grace.get_json(&format!("{V1}/bans")).await.json()["total_count"], 0, "he is not banned");
+
+    let (id, version) = (waiting["data"][0]["id"].as_str().unwrap(), waiting["data"][0]["version"].clone());
+    let path = format!("{V1}/waiting-participants/{id}");
+    grace.json(Method::PATCH, &path, json!({"grantRequestedAccess": true, "version": version})).await;
+    assert_eq!(bo.get_json("/_roomgate/access?room=standup").await.json()["access"]["level"], "full");
+}
+
+#[tokio::test]
+async fn the_trail_says_who_decided_what_and_through_what() {
+    let house = House::new();
+    let mut grace = house.owner("standup", "Grace").await;
+    house.person("192.0.2.7").knocks("standup", "Ada").await;
+    grace.json(Method::PATCH, &format!("{V1}/waiting-participants"), json!({"*": {"grantRequestedAccess": false}})).await;
+    let form = form_token(&mut grace).await;
+    grace.form("/_roomgate/door", &[("room", "standup"), ("form", &form), ("do", "allow-all"), ("remember", "on")]).await;
+    let trail = house.gate.store().trail(0, 100).await.unwrap();
+    let told: Vec<_> = trail.iter().map(|e| (e.what.code(), e.by.as_ref().map(|b| (b.name.to_string(), b.through.code())))).collect();
+    let by = |through| Some(("Grace".to_owned(), through));
+    assert_eq!(told, [("knocked", None), ("denied", by("api")), ("meeting-started", None), ("allow-all", by("door"))]);
+    assert_eq!(trail[0].who.as_ref().unwrap().name, "Ada".into());
+    assert!(trail.windows(2).all(|pair| pair[0].number < pair[1].number && pair[0].id != pair[1].id));
 }

@@ -53,7 +53,11 @@ async fn a_visitor_hears_of_itself_and_an_owner_of_all_who_wait() {
     let mut door = Events::open(&mut grace, "standup").await.unwrap();
     let (event, state) = hers.next().await.unwrap();
     assert_eq!(event, "access-state-updated");
-    assert_eq!(state, json!({"access": {"level": "lobby"}, "awaitingAccess": {"level": "full"}, "code": "waiting", "name": "Ada"}));
+    assert_eq!(
+        state,
+        json!({"access": {"level": "lobby"}, "awaitingAccess": {"level": "full"}, "code": "waiting", "name": "Ada", "opener": true})
+    );
+    assert_eq!(door.next().await.unwrap(), ("remembered".to_owned(), json!({"answer": null})));
     let (event, added) = door.next().await.unwrap();
     assert_eq!((event.as_str(), &added["participant"]["name"]), ("waiting-participant-added", &json!("Ada")));
     assert_eq!(door.next().await.unwrap().0, "presence");
@@ -69,6 +73,7 @@ async fn a_visitor_hears_of_itself_and_an_owner_of_all_who_wait() {
     assert_eq!(hers.next().await.unwrap().1["access"]["level"], "full");
     let (event, removed) = door.next().await.unwrap();
     assert_eq!((event.as_str(), removed["participant"]["id"].as_str()), ("waiting-participant-removed", Some(id)));
+    assert_eq!((&removed["outcome"], &removed["by"]), (&json!("allowed"), &json!("Grace")), "every owner learns who decided");
 }
 
 #[tokio::test]
@@ -76,6 +81,7 @@ async fn an_owners_stream_ends_with_the_ownership() {
     let house = House::new();
     let mut grace = house.owner("standup", "Grace").await;
     let mut door = Events::open(&mut grace, "standup").await.unwrap();
+    assert_eq!(door.next().await.unwrap().0, "remembered");
     assert_eq!(door.next().await.unwrap().0, "presence");
     house.gate.store().revoke("before:1900000000".parse().unwrap()).await.unwrap();
     house.person("192.0.2.7").knocks("standup", "Ada").await;
@@ -92,7 +98,7 @@ async fn a_visitors_stream_tells_nothing_of_others_and_a_refused_one_there_is_no
     let mut hers = Events::open(&mut ada, "standup").await.unwrap();
     hers.next().await.unwrap();
     house.person("192.0.2.8").knocks("standup", "Bo").await;
-    house.gate.store().end_meeting(&RoomName::canonical("standup").unwrap()).await.unwrap();
+    house.gate.store().end_meeting(&RoomName::canonical("standup").unwrap(), house.gate.clock().now()).await.unwrap();
     let quiet = tokio::time::timeout(Duration::from_millis(300), hers.next()).await;
     assert!(quiet.is_err(), "{quiet:?}");
     assert_eq!(Events::open(&mut house.person("192.0.2.9"), "board").await.err(), Some(StatusCode::UNAUTHORIZED));

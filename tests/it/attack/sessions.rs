@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roomgate::access::{Bar, Id};
+use roomgate::access::{Bar, By, Id, Through};
 use roomgate::store::Barred;
 
 use crate::harness::Gateway;
@@ -71,7 +71,8 @@ async fn a_ban_of_a_person_holds_whatever_token_of_another_name_they_bring() {
         token: None,
         session: None,
         name: "Mallory".into(),
-        by: "Olga".into(),
+        by: By::new("Olga", Through::Door),
+        network: None,
         at: gateway.now(),
         lasting: true,
     };

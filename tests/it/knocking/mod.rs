@@ -2,6 +2,7 @@
 
 mod crash;
 mod forgery;
+mod lifecycle;
 mod limits;
 mod people;
 mod story;

@@ -128,6 +128,20 @@ async fn an_owner_bans_somebody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_owner_sends_somebody_back_to_wait() {
+    let (gateway, busy) = house("", PRIVATE).await;
+    let ann = comes(&gateway, "standup", &ann(&gateway, |_| {})).await;
+    ann_leaves(gateway, busy, ann, (4408, "waiting"), async |gateway, _| {
+        let mut olga = comes(gateway, "standup", &gateway.owner_token("standup")).await;
+        let inside = olga.fetches("/_roomgate/v1/rooms/standup/presence").await.json();
+        let ann = inside["data"].as_array().unwrap().iter().find(|p| p["userName"] == "Ann").unwrap_or_else(|| panic!("{inside}"));
+        let answer = olga.posts("/_roomgate/v1/rooms/standup/move-back", &json!({"ids": [ann["id"]]})).await;
+        assert_eq!(answer.json()["movedIds"][0], ann["id"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_buttons_at_the_door_do_the_same() {
     for (button, reason) in [("remove", "ejected"), ("ban", "banned")] {
         let (gateway, busy) = house("", PRIVATE).await;
