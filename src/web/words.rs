@@ -15,6 +15,7 @@ pub(super) struct Words {
     pub knock: Knocking,
     pub door: Console,
     pub wait: Countdown,
+    pub overlay: Overlay,
 }
 
 /// The knocking page.
@@ -70,6 +71,29 @@ pub(super) struct Console {
     pub removed: &'static str,
     pub lift: &'static str,
     pub no_script: &'static str,
+    pub lost: &'static str,
+}
+
+/// The small window in an owner’s meeting page; sent to its script as JSON.
+#[derive(serde::Serialize)]
+pub(super) struct Overlay {
+    pub label: &'static str,
+    pub waiting: &'static str,
+    pub nobody: &'static str,
+    pub allow: &'static str,
+    pub deny: &'static str,
+    pub allow_all: &'static str,
+    pub deny_all: &'static str,
+    pub remember: &'static str,
+    pub letting_in: &'static str,
+    pub turning_away: &'static str,
+    pub ask_again: &'static str,
+    pub moved_back: &'static str,
+    pub more: &'static str,
+    pub sound: &'static str,
+    pub open: &'static str,
+    pub close: &'static str,
+    pub console: &'static str,
     pub lost: &'static str,
 }
 
@@ -228,6 +252,26 @@ pub(super) const ENGLISH: Words = Words {
         lost: "The connection is interrupted; this list may be out of date. We keep trying.",
     },
     wait: Countdown { opens: "It opens on", left: "Still to go:" },
+    overlay: Overlay {
+        label: "At the door",
+        waiting: "Waiting to come in:",
+        nobody: "Nobody is waiting.",
+        allow: "Allow",
+        deny: "Deny",
+        allow_all: "Allow everyone",
+        deny_all: "Deny everyone",
+        remember: "Do the same with whoever knocks from now on",
+        letting_in: "Whoever knocks is let in.",
+        turning_away: "Whoever knocks is turned away.",
+        ask_again: "Ask me again",
+        moved_back: "was sent back to wait",
+        more: "more",
+        sound: "Sound",
+        open: "Show who is at the door",
+        close: "Make small",
+        console: "Open the console",
+        lost: "The connection is interrupted. We keep trying.",
+    },
 };
 
 impl Words {

@@ -27,7 +27,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("live/roll.rs", &["access", "gate", "store"]),
     ("gate", &["access", "chance", "clock", "config", "directory", "live", "metrics", "profile", "store", "token"]),
     ("web", &["access", "chance", "gate", "store"]),
-    ("proxy", &["access", "chance", "config", "gate", "live", "metrics", "profile", "signalling", "target", "upstream", "web::refusal"]),
+    ("proxy", &["access", "chance", "config", "gate", "live", "metrics", "profile", "signalling", "target", "upstream", "web::overlay", "web::refusal"]),
     // Pingora's edges know no room and no token.
     ("proxy/bridge.rs", &[]),
     ("proxy/guarded.rs", &["access", "proxy"]),
@@ -59,6 +59,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["token"]),
     ("reqwest", &["token"]),
     ("toml", &["config"]),
+    ("flate2", &["proxy/overlay"]),
     ("glob", &["config"]),
     ("clap", &["cli"]),
     ("prometheus", &["metrics", "server"]),
