@@ -55,12 +55,13 @@
 //! | [`gate`] | brings the facts of a request to `access` | `access`, `chance`, `clock`, `config`, `directory`, `live`, `metrics`, `profile`, `store`, `token` | pingora, axum, sockets |
 //! | [`web`] | our own pages and API (axum) | `access`, `gate`, `store`, `chance` | pingora, the proxy, connections |
 //! | [`proxy`] | pingora, one file a phase | `access`, `target`, `profile`, `signalling`, `gate`, `live`, `config`, `metrics`, `chance`, `upstream`; of the pages only [`web::refusal`] and the address of a script, [`web::overlay`] | the store, the keys |
+//! | [`notify`] | who outside is told what happened | `access`, `chance`, `clock`, `config`, `metrics`, `store` | visitors: it reads what is stored, and nobody waits for it |
 //! | [`upstream`] | where the conferencing server is | `proxy::exchange` (a way to it) | who goes there |
 //! | [`admin`] | metrics and health | `gate` | the public listener |
 //! | [`metrics`] | every series we export | `access` | rooms, people, paths, addresses |
 //! | [`handover`] | how sockets go from an old process to a new one | nothing | who listens on them |
 //! | [`clock`], [`chance`] | the time, random bytes | `access` | |
-//! | [`reload`] | what happens when the files change | `config`, `gate`, `proxy::tls`, `server` | |
+//! | [`reload`] | what happens when the files change | `config`, `gate`, `notify`, `proxy::tls`, `server` | |
 //! | [`server`] | puts it together | all | decisions |
 //! | [`cli`] | one command a file | all | decisions |
 //! | [`demo`] | a miniature meeting server to try it on | nothing | it is no part of the product |
@@ -106,6 +107,7 @@ pub mod gate;
 pub mod handover;
 pub mod live;
 pub mod metrics;
+pub mod notify;
 pub mod profile;
 pub mod proxy;
 pub mod reload;

@@ -36,6 +36,7 @@ pub struct Metrics {
     reload_ok: IntGauge,
     reloaded: Gauge,
     upstream_errors: IntCounterVec,
+    webhooks: IntCounterVec,
 }
 
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -106,6 +107,7 @@ impl Metrics {
             reload_ok: gauge("config_last_reload_successful", "Whether the last reading of the configuration went well.")?,
             reloaded,
             upstream_errors: counters("upstream_errors_total", "What went wrong with the conferencing server.", &["kind"])?,
+            webhooks: counters("webhook_deliveries_total", "What became of messages to webhooks.", &["result"])?,
             registry,
         };
         Ok(this)
@@ -230,6 +232,11 @@ impl Metrics {
         if ok {
             self.reloaded.set(seconds(now));
         }
+    }
+
+    /// What became of a message to a webhook: `delivered`, `retried`, `refused-target`, `given-up`.
+    pub fn webhook(&self, result: &'static str) {
+        self.webhooks.with_label_values(&[result]).inc();
     }
 
     /// Something went wrong with the upstream: `connect`, `timeout`, `tls`, `protocol`, `closed`.

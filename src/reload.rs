@@ -11,11 +11,19 @@ use tokio_util::sync::CancellationToken;
 use crate::config::watch::TICK;
 use crate::config::{Live, News, Reloaded};
 use crate::gate::Gate;
+use crate::notify::Notifier;
 use crate::proxy::tls::Certificates;
 use crate::server;
 
 /// Follows the files until stopped; `now` asks for a reading at once (SIGHUP).
-pub async fn run(gate: Arc<Gate>, mut live: Live, certificates: Option<Arc<Certificates>>, now: Arc<Notify>, stop: CancellationToken) {
+pub async fn run(
+    gate: Arc<Gate>,
+    notifier: Arc<Notifier>,
+    mut live: Live,
+    certificates: Option<Arc<Certificates>>,
+    now: Arc<Notify>,
+    stop: CancellationToken,
+) {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -35,8 +43,9 @@ pub async fn run(gate: Arc<Gate>, mut live: Live, certificates: Option<Arc<Certi
             return;
         };
         live = back;
-        if let Some(news) = news {
-            take_in(&gate, news);
+        if news.is_some_and(|news| take_in(&gate, news)) {
+            let hooks = gate.config().webhooks.clone();
+            notifier.set(&hooks).await;
         }
         if let Some(certificates) = &certificates {
             renew(certificates, asked).await;
@@ -44,8 +53,8 @@ pub async fn run(gate: Arc<Gate>, mut live: Live, certificates: Option<Arc<Certi
     }
 }
 
-/// All of it counts, or none.
-fn take_in(gate: &Gate, news: News) {
+/// All of it counts, or none. Whether it did.
+fn take_in(gate: &Gate, news: News) -> bool {
     let now = gate.clock().now();
     let Reloaded { config, warnings } = match news {
         Ok(reloaded) => reloaded,
@@ -55,7 +64,7 @@ fn take_in(gate: &Gate, news: News) {
             }
             tracing::error!(problems = problems.len(), "the configuration is broken: what was read before stays in force");
             gate.metrics().reloaded(false, now);
-            return;
+            return false;
         }
     };
     for warning in &warnings {
@@ -64,13 +73,13 @@ fn take_in(gate: &Gate, news: News) {
     let Some(cookies) = server::cookies(&config) else {
         tracing::error!("there is no session secret: what was read before stays in force");
         gate.metrics().reloaded(false, now);
-        return;
+        return false;
     };
     let tokens = &config.tokens;
     if let Err(error) = gate.verifier().replace_keys(&tokens.keys, &tokens.jwks, tokens.domain_id.clone()) {
         tracing::error!(%error, "a key is broken: what was read before stays in force");
         gate.metrics().reloaded(false, now);
-        return;
+        return false;
     }
     let (table, unknown, revocations) = (config.rooms.table.clone(), config.rooms.unknown, tokens.revocations.clone());
     gate.reconfigure(config, cookies);
@@ -79,6 +88,7 @@ fn take_in(gate: &Gate, news: News) {
     gate.metrics().rooms(gate.directory().len());
     gate.metrics().reloaded(true, now);
     tracing::info!(rooms = gate.directory().len(), "the configuration was read again");
+    true
 }
 
 /// Looks for a new certificate.

@@ -23,6 +23,7 @@ use crate::gate::{CookieStyle, Cookies, Gate, Parts};
 use crate::handover::Sockets;
 use crate::live::reviewer;
 use crate::metrics::Metrics;
+use crate::notify::{NoClient, Notifier};
 use crate::proxy::Proxy;
 use crate::proxy::guarded::{Guarded, Limits, server_options};
 use crate::proxy::inside::Signalling;
@@ -70,6 +71,9 @@ pub enum StartError {
     /// The certificate is none.
     #[error("{0}")]
     Tls(#[from] TlsError),
+    /// There is nothing to send webhooks with.
+    #[error("{0}")]
+    Webhooks(#[from] NoClient),
     /// There is nothing to seal sessions with.
     #[error("no session secret: state `session.secret_file`")]
     Secret,
@@ -81,9 +85,13 @@ pub enum StartError {
 /// How often a gateway that stops looks whether it is done.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// So long a gateway that stops waits for a webhook that is under way: cut off, it would be told once more.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
 /// A running gateway.
 pub struct Gateway {
     gate: Arc<Gate>,
+    notifier: Arc<Notifier>,
     listeners: Vec<Running>,
     admin: Option<SocketAddr>,
     /// To be handed over. While they are open the system queues connections, so they go first when this gateway stops.
@@ -102,7 +110,7 @@ impl Gateway {
     pub async fn start(config: Arc<Config>, live: Option<config::Live>, edges: Edges) -> Result<Self, StartError> {
         install_crypto();
         let metrics = Arc::new(Metrics::new()?);
-        let gate = Arc::new(gate(config, metrics, edges.clock, edges.chance)?);
+        let gate = Arc::new(gate(config, metrics, edges.clock.clone(), edges.chance)?);
         let config = gate.config().clone();
         let certificates = match &config.server.tls {
             None => None,
@@ -120,6 +128,11 @@ impl Gateway {
         };
 
         let copies = Arc::new(Sockets::copy_of(&sockets, admin.as_ref())?);
+
+        // Before the first visitor comes: a new webhook hears of everything from here on.
+        let (store, origin) = (gate.store_shared(), config.server.public_url.origin());
+        let notifier = Arc::new(Notifier::new(store, edges.clock, gate.chance_shared(), gate.metrics_shared(), origin)?);
+        notifier.set(&config.webhooks).await;
 
         let signalling = Signalling::of(gate.profile());
         let proxy = Proxy::new(gate.clone(), web::router(gate.clone()), upstream, signalling.clone());
@@ -139,14 +152,14 @@ impl Gateway {
         tokio::spawn(keys_forever(gate.clone(), stop.clone()));
         tokio::spawn(forget_silent(gate.clone(), signalling, stop.clone()));
         if let Some(live) = live {
-            tokio::spawn(reload::run(gate.clone(), live, certificates, reload.clone(), stop.clone()));
+            tokio::spawn(reload::run(gate.clone(), notifier.clone(), live, certificates, reload.clone(), stop.clone()));
         }
         let admin = match admin {
             None => None,
             Some(socket) => Some(admin::serve(socket, gate.clone(), ready.clone(), stop_admin.clone())?),
         };
         gate.metrics().reloaded(true, gate.clock().now());
-        Ok(Self { gate, listeners: vec![running], admin, sockets: Some(copies), stop, stop_admin, reload, ready })
+        Ok(Self { gate, notifier, listeners: vec![running], admin, sockets: Some(copies), stop, stop_admin, reload, ready })
     }
 
     /// Where it listens.
@@ -180,6 +193,8 @@ impl Gateway {
         self.sockets = None;
         self.stop_admin.cancel();
         self.gate.closing().cancel();
+        // The new process goes on from where they are.
+        self.notifier.stop(LAST_WORD).await;
         let listeners = std::mem::take(&mut self.listeners);
         let _ = tokio::time::timeout(patience, async {
             for listener in listeners {
@@ -219,6 +234,8 @@ impl Gateway {
             let metrics = self.gate.metrics();
             tracing::warn!(tunnels = metrics.tunnels_open(), requests = metrics.in_flight(), "stopped with connections still open");
         }
+        // Last, so that they hear who left.
+        self.notifier.stop(LAST_WORD).await;
         self.stop.cancel();
     }
 

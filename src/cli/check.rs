@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::{ConfigFile, complain, say};
 use crate::chance::SystemChance;
-use crate::config::Config;
+use crate::config::{Config, HookEvent, HookShape, Webhook};
 
 /// Prove a configuration.
 #[derive(Args)]
@@ -35,6 +35,9 @@ impl Check {
                 for note in &told.notes {
                     say(note);
                 }
+                for hook in &config.webhooks {
+                    say(&in_words(hook));
+                }
                 let (rooms, keys) = (config.rooms.table.len(), config.tokens.keys.len());
                 say(&format!(
                     "{}: ok ({rooms} rooms by name, {keys} token keys, {} warnings)",
@@ -52,4 +55,21 @@ impl Check {
             }
         }
     }
+}
+
+/// What a hook will be told, and where; nothing is sent to try it.
+fn in_words(hook: &Webhook) -> String {
+    let shape = HookShape::WORDS.iter().find(|(_, shape)| *shape == hook.shape).map_or("", |(word, _)| word);
+    let events = if hook.events.len() == HookEvent::ALL.len() { "all events".to_owned() } else { format!("{} events", hook.events.len()) };
+    let rooms = if hook.rooms.is_empty() {
+        "all rooms".to_owned()
+    } else {
+        hook.rooms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let signed = match hook.secrets.len() {
+        0 => "not signed",
+        1 => "signed",
+        _ => "signed twice",
+    };
+    format!("webhook {}: {} as {shape}, {events}, {rooms}, {signed}", hook.name, hook.url)
 }

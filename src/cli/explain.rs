@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{ConfigFile, complain, runtime, say};
-use crate::access::{Decision, Grant, Privacy, Refusal, Timestamp};
+use crate::access::{Answer, Decision, Grant, Privacy, Refusal, Timestamp, WaitingRoom};
 use crate::chance::SystemChance;
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::config::{self, Config};
@@ -125,7 +125,15 @@ impl Explain {
             Some(token) => gate.verifier().explain(token, now).await.err().map(|fault| fault.to_string()),
             None => None,
         };
-        Ok(Finding::of(&caller, &judged, detail, self.address, now))
+        let mut finding = Finding::of(&caller, &judged, detail, self.address, now);
+        if let Some(choice) = gate.store().facts().remembered(&judged.entry.name) {
+            let said = match choice.answer {
+                Answer::Allow => "whoever knocks is let in",
+                Answer::Deny => "whoever knocks is turned away",
+            };
+            finding.facts.push(("said by an owner", json!(format!("{said} ({}, since {})", choice.by.name, time_text(choice.at)))));
+        }
+        Ok(finding)
     }
 }
 
@@ -204,6 +212,11 @@ fn room_facts(entry: &Entry) -> Vec<(&'static str, Value)> {
         Privacy::Private { knocking: true } => "private, with knocking",
     };
     facts.push(("privacy", json!(privacy)));
+    match room.waiting_room {
+        WaitingRoom::Off => {}
+        WaitingRoom::Guests => facts.push(("waiting room", json!("guests"))),
+        WaitingRoom::Everyone => facts.push(("waiting room", json!("everyone but owners"))),
+    }
     if let Some(opens) = room.opens {
         facts.push(("opens", json!(time_text(opens))));
     }

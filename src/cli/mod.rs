@@ -1,5 +1,6 @@
 //! What can be said on the command line: one command a file.
 
+mod audit;
 mod check;
 mod demo;
 mod explain;
@@ -37,6 +38,8 @@ enum Command {
     Token(token::Token),
     /// Take tokens back: live connections end within a second.
     Revoke(revoke::Revoke),
+    /// Who knocked, who let in, denied or removed whom, when, and through what.
+    Audit(audit::Audit),
     /// Try it: a gateway and a miniature meeting server in one process, no configuration needed.
     Demo(demo::Demo),
 }
@@ -49,6 +52,7 @@ pub fn run() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::Token(token) => token.run(),
         Command::Revoke(revoke) => revoke.run(),
+        Command::Audit(audit) => audit.run(),
         Command::Demo(demo) => demo.run(),
     }
 }

@@ -88,6 +88,7 @@ impl Desk<'_> {
         let identity = self.identity(&whole.section("identity", "[identity]"));
         let store = self.store(&whole.section("store", "[store]"));
         let (rooms, network) = self.rooms(&whole, &whole.section("rooms", "[rooms]"), profile);
+        let webhooks = self.webhooks(&whole, profile);
         whole.close();
 
         let (server, upstream) = (server?, upstream?);
@@ -101,7 +102,7 @@ impl Desk<'_> {
             );
         }
         let watched = Watched::default();
-        Some(Config { server, upstream, tokens, session, meeting, identity, store, rooms, watched })
+        Some(Config { server, upstream, tokens, session, meeting, identity, store, rooms, webhooks, watched })
     }
 
     /// The text of a file; what is none is a problem.

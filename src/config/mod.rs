@@ -11,6 +11,7 @@ mod jitsi;
 mod nearest;
 mod origin;
 mod problem;
+mod reach;
 mod reload;
 pub mod revocations;
 mod rooms;
@@ -24,6 +25,7 @@ mod tokens;
 mod upstream;
 mod values;
 pub mod watch;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -38,8 +40,10 @@ use crate::token::{Jwks, KeySpec};
 pub use crate::directory::{Place, Unknown};
 pub use crate::token::Secret;
 pub use problem::{Problem, Warning};
+pub use reach::is_public;
 pub use reload::{Live, News, Reloaded};
 pub use values::{duration, moment_in_text};
+pub use webhook::{HookEvent, HookShape, HookUrl, Webhook};
 
 /// Everything an operator said.
 #[derive(Clone, Debug)]
@@ -60,6 +64,8 @@ pub struct Config {
     pub store: Store,
     /// `[rooms]` and `[[room]]`.
     pub rooms: Rooms,
+    /// `[[webhook]]`, each with a name of its own.
+    pub webhooks: Vec<Webhook>,
     /// All files that this was read from.
     pub watched: watch::Watched,
 }
@@ -107,7 +113,8 @@ impl Config {
         let rooms = if same_kind { self.rooms } else { rooms };
         let tokens = Tokens { parameter: running.tokens.parameter.clone(), header: running.tokens.header, ..self.tokens };
         let meeting = Meeting { presence: running.meeting.presence, ..self.meeting };
-        Self { server, upstream, tokens, meeting, identity, store, session: self.session, rooms, watched: self.watched }
+        let Self { session, webhooks, watched, .. } = self;
+        Self { server, upstream, tokens, meeting, identity, store, session, rooms, webhooks, watched }
     }
 }
 

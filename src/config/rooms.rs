@@ -127,15 +127,7 @@ impl<'p> RoomReader<'p> {
     }
 
     fn pattern(&self, text: &str) -> Result<Pattern, String> {
-        let pattern = Pattern::new(text).map_err(|e| e.to_string())?;
-        match self.profile.room_name(&pattern.sample()) {
-            // A pattern is held against names as they are kept: in other letters it would mean none, and reserve none.
-            Ok(name) if name.as_str() != pattern.sample() => {
-                Err(format!("`{text}` means no possible name: one like `{}` is kept as `{name}` here", pattern.sample()))
-            }
-            Ok(_) => Ok(pattern),
-            Err(e) => Err(format!("`{text}` means no possible name: {e}")),
-        }
+        room_pattern(self.profile, text)
     }
 
     fn reserved(&self, section: &Section<'_>) -> Option<(Vec<Said<Pattern>>, Reserved)> {
@@ -217,6 +209,19 @@ impl<'p> RoomReader<'p> {
             owners: owners.into_iter().map(|l| l.value).collect::<Vec<_>>().into(),
             ..Room::new(name, privacy)
         }
+    }
+}
+
+/// A pattern that means names which are possible with this kind of server.
+pub(super) fn room_pattern(profile: &Profile, text: &str) -> Result<Pattern, String> {
+    let pattern = Pattern::new(text).map_err(|e| e.to_string())?;
+    match profile.room_name(&pattern.sample()) {
+        // A pattern is held against names as they are kept: in other letters it would mean none, and reserve none.
+        Ok(name) if name.as_str() != pattern.sample() => {
+            Err(format!("`{text}` means no possible name: one like `{}` is kept as `{name}` here", pattern.sample()))
+        }
+        Ok(_) => Ok(pattern),
+        Err(e) => Err(format!("`{text}` means no possible name: {e}")),
     }
 }
 

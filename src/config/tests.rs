@@ -37,6 +37,9 @@ impl Folder {
         folder.write("sample.secret", "change-me-change-me-change-me-change-me\n");
         folder.write("blank.secret", &format!(" {SECRET}\n"));
         folder.write("empty.secret", "\n");
+        folder.write("hook.secret", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+        folder.write("hook.short", "c2hvcnQ=\n");
+        folder.write("hooks.secret", &"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n".repeat(3));
         folder.write("rooms/bad.toml", "[[room]]\nname = \"a/b\"\n\n[server]\nlisten = \"127.0.0.1:1\"\n");
         folder.write("rooms/broken.toml", "[[room]\n");
         folder.write("rooms/good.toml", "[[room]]\nname = \"included\"\nprivacy = \"private\"\n");
@@ -283,6 +286,7 @@ fn all_examples_work() {
     folder.write("token.secret", &format!("{SECRET}\n"));
     folder.write("session.secret", &format!("{OTHER_SECRET}\n"));
     folder.write("jitsi.secret", &format!("{SECRET}\n"));
+    folder.write("hook.secret", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
     let tomls = |folder: &Path| -> Vec<PathBuf> {
         let mut all: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
         all.retain(|p| p.extension().is_some_and(|e| e == "toml"));
@@ -304,7 +308,7 @@ fn all_examples_work() {
         seen.push(name);
     }
     seen.sort();
-    assert_eq!(seen, ["jitsi.toml", "minimal.toml", "peercalls.toml", "roomgate.toml"]);
+    assert_eq!(seen, ["jitsi.toml", "minimal.toml", "peercalls.toml", "roomgate.toml", "webhooks.toml"]);
 }
 
 #[test]

@@ -158,6 +158,11 @@ impl Gate {
         &*self.store
     }
 
+    /// The same for whoever outlives a request.
+    pub fn store_shared(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
     /// Who is inside.
     pub fn live(&self) -> &Arc<Live> {
         &self.live

@@ -24,8 +24,6 @@ pub enum Kind {
     Signalling,
     /// What belongs to the page.
     Asset,
-    /// What belongs to no room in particular, and is for whoever is in some room.
-    Shared,
 }
 
 /// What a request is about.

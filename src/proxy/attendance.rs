@@ -14,8 +14,7 @@ use super::visit::seat;
 use crate::access::{Bar, By, Decision, Permit, RoomName, Through};
 use crate::config::Config;
 use crate::gate::{Brought, Caller, Gate, Judged, KeepOut, Moment, Session, Speaks};
-use crate::live::{Participant, Seat};
-use crate::profile::Kind;
+use crate::live::{Part, Participant, Seat};
 use crate::signalling::xmpp::Ticket;
 use crate::signalling::{GuardRefusal, News};
 use crate::web::refusal::{self, No};
@@ -87,9 +86,9 @@ impl Attendance {
         if !enters && self.seat.is_some() {
             return Ok(());
         }
-        let (kind, max) =
-            (if enters { Kind::Signalling } else { Kind::Asset }, judged.entry.room.as_ref().and_then(|r| r.max_participants));
-        let seat = seat(&self.gate, &self.kill, &session, permit, (kind, max), now)?;
+        let (part, max) =
+            (if enters { Part::Signalling } else { Part::Fetching }, judged.entry.room.as_ref().and_then(|r| r.max_participants));
+        let seat = seat(&self.gate, &self.kill, &session, permit, (part, max), now)?;
         seat.came_from(self.caller.certain_address());
         if let Some(name) = &self.called {
             seat.called(name);
@@ -133,7 +132,7 @@ impl Attendance {
     fn step_out(&mut self) {
         let (Some(old), Some(session)) = (self.seat.take(), self.session.clone()) else { return };
         let permit = old.participant().permit();
-        match seat(&self.gate, &self.kill, &session, &permit, (Kind::Asset, None), self.gate.clock().now()) {
+        match seat(&self.gate, &self.kill, &session, &permit, (Part::Fetching, None), self.gate.clock().now()) {
             Ok(new) => {
                 self.seat = Some(new);
                 self.takes_part = false;
@@ -152,7 +151,7 @@ impl Attendance {
         let (Some(old), Some(session)) = (self.seat.take(), self.session.clone()) else { return };
         let permit = old.participant().permit();
         // However many are inside: they are one of them already.
-        match seat(&self.gate, &self.kill, &session, &permit, (Kind::Signalling, None), self.gate.clock().now()) {
+        match seat(&self.gate, &self.kill, &session, &permit, (Part::Signalling, None), self.gate.clock().now()) {
             Ok(new) => {
                 self.seat = Some(new);
                 self.takes_part = true;

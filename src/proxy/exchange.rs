@@ -52,6 +52,8 @@ pub struct Exchange {
     pub name: Option<Arc<str>>,
     /// By which code it was decided; for the log.
     pub code: &'static str,
+    /// Its address names no room: it goes on by the right to one of them.
+    pub names_no_room: bool,
     /// Where it comes from.
     pub whence: Option<Whence>,
     /// Lines to set on the way back: by entry.
@@ -94,6 +96,7 @@ impl Exchange {
             way: None,
             name: None,
             code: "-",
+            names_no_room: false,
             whence: None,
             set_cookies: Vec::new(),
             cookies: None,

@@ -199,7 +199,7 @@ pub fn response(head: &mut ResponseHeader, exchange: &Exchange) -> Result<()> {
             head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"))?;
             head.append_header("Vary", COOKIE)?;
         }
-        Some(Way::Permitted(_, Kind::Asset | Kind::Shared | Kind::Signalling)) => {
+        Some(Way::Permitted(_, Kind::Asset | Kind::Signalling)) => {
             let value = for_one_browser(&head.headers);
             head.insert_header(header::CACHE_CONTROL, value)?;
             for name in SHARED_CACHES {

@@ -163,7 +163,7 @@ impl Door for Joining {
             return no();
         };
         let max = judged.entry.room.as_ref().and_then(|r| r.max_participants);
-        match seat(&self.gate, &self.kill, session, permit, (Kind::Signalling, max), now) {
+        match seat(&self.gate, &self.kill, session, permit, (Part::Signalling, max), now) {
             Ok(seat) => {
                 seat.came_from(self.caller.certain_address());
                 self.seat = Some(seat);
@@ -185,6 +185,6 @@ pub(super) fn part(profile: &Profile, kind: Kind) -> Part {
         Kind::Signalling => Part::Signalling,
         // A server of which no signalling is known: whoever is active in its pages takes part.
         Kind::Page | Kind::Asset if !profile.knows_signalling() => Part::Signalling,
-        Kind::Page | Kind::Asset | Kind::Shared => Part::Fetching,
+        Kind::Page | Kind::Asset => Part::Fetching,
     }
 }

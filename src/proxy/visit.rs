@@ -17,7 +17,7 @@ use crate::access::{Decision, Ending, Ground, Hold, Permit, Refusal, Review, Roo
 use crate::config::Config;
 use crate::gate::caller::person;
 use crate::gate::{Brought, Caller, Gate, Judged, Moment, Session, Speaks, Whence};
-use crate::live::{Goodbye, Late, Seat, reviewer};
+use crate::live::{Goodbye, Late, Part, Seat, reviewer};
 use crate::profile::Kind;
 use crate::signalling::engineio::is_cache_buster;
 use crate::target::{self, Cookies, Sender, Stripped};
@@ -171,7 +171,9 @@ impl Visit<'_> {
                     return self.asker.turn_away(exchange, &No::Unavailable);
                 };
                 let max = judged.entry.room.as_ref().and_then(|r| r.max_participants);
-                match seat(self.gate, &exchange.kill.kill_handle(), bearer, permit, (kind, max), self.asker.now) {
+                // What names no room makes nobody present in the one that lets them have it.
+                let part = if exchange.names_no_room { Part::Fetching } else { part(self.gate.profile(), kind) };
+                match seat(self.gate, &exchange.kill.kill_handle(), bearer, permit, (part, max), self.asker.now) {
                     Ok(seat) => {
                         seat.came_from(caller.certain_address());
                         exchange.seat = Some(seat);
@@ -205,7 +207,7 @@ impl Visit<'_> {
     /// An address that names no room. A page there must not see the token in its address either.
     pub(super) async fn shared(&self, caller: &Caller, exchange: &mut Exchange) -> Next {
         if !(self.asker.navigation && self.stripped.was_there()) {
-            return self.any_room(caller, exchange, Kind::Shared).await;
+            return self.any_room(caller, exchange, Kind::Asset).await;
         }
         match &caller.token {
             Brought::Grant(grant) => match &grant.room {
@@ -246,6 +248,7 @@ impl Visit<'_> {
                 return self.asker.turn_away(exchange, &No::Unavailable);
             };
             if matches!(judged.outcome.decision, Decision::Admit(_)) {
+                exchange.names_no_room = true;
                 return self.one_room(caller, exchange, judged, kind);
             }
             last = Some(judged);
@@ -300,7 +303,7 @@ pub(super) fn seat(
     kill: &killable::Kill,
     session: &Session,
     permit: &Permit,
-    (kind, max): (Kind, Option<u32>),
+    (part, max): (Part, Option<u32>),
     now: Timestamp,
 ) -> Result<Seat, No> {
     let kill = kill.clone();
@@ -318,13 +321,10 @@ pub(super) fn seat(
         Ending::Ejected | Ending::Elapsed | Ending::Revoked | Ending::TokenExpired | Ending::RoomClosed => No::Refused(Refusal::Ejected),
     };
     let permit = Arc::new(permit.clone());
-    let seat =
-        gate.live().enter(session.id, session.visitor, &permit, (part(gate.profile(), kind), max), now, eject).map_err(
-            |late| match late {
-                Late::Ended(ending) => gone(ending),
-                Late::Full => No::Refused(Refusal::Full),
-            },
-        )?;
+    let seat = gate.live().enter(session.id, session.visitor, &permit, (part, max), now, eject).map_err(|late| match late {
+        Late::Ended(ending) => gone(ending),
+        Late::Full => No::Refused(Refusal::Full),
+    })?;
     match reviewer::ask(gate, seat.participant()) {
         Review::Stay { .. } => Ok(seat),
         Review::Leave(ending) => Err(gone(ending)),

@@ -21,3 +21,4 @@ mod knocking;
 mod live;
 mod operations;
 mod tidy;
+mod webhooks;

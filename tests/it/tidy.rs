@@ -43,7 +43,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("proxy/tunnel/outline.rs", &[]),
     ("upstream", &["proxy::exchange"]),
     ("admin", &["gate"]),
-    ("reload", &["config", "gate", "proxy::tls", "server"]),
+    ("notify", &["access", "chance", "clock", "config", "metrics", "store"]),
+    ("reload", &["config", "gate", "notify", "proxy::tls", "server"]),
 ];
 
 /// They put things together, and may know all.
@@ -57,7 +58,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("governor", &["web"]),
     ("rusqlite", &["store/sqlite", "store/sqlite.rs"]),
     ("jsonwebtoken", &["token"]),
-    ("reqwest", &["token"]),
+    ("reqwest", &["notify", "token"]),
     ("toml", &["config"]),
     ("flate2", &["proxy/overlay"]),
     ("glob", &["config"]),

@@ -8,7 +8,7 @@ use super::*;
 fn page(policy: &str) -> Page {
     let mut policies = Policies::default();
     policies.header(policy.as_bytes());
-    let asked = Asked { room: RoomName::new("a room").unwrap(), site: Site::new(true, "meet.example.org").unwrap() };
+    let asked = Asked { room: RoomName::canonical("a room").unwrap(), site: Site::new(true, "meet.example.org").unwrap() };
     Page { asked, unpack: None, scanner: Some(Scanner::new(policies)), held: Vec::new() }
 }
 
@@ -23,7 +23,7 @@ fn passed(policy: &str, text: &[u8], size: usize) -> Vec<u8> {
 
 fn without(out: &[u8], policy: &str) -> (Vec<u8>, usize) {
     let terms = if policy.contains("nonce") { Terms::Nonce("n0nce".into()) } else { Terms::Plain };
-    let element = element(&RoomName::new("a room").unwrap(), &terms).into_bytes();
+    let element = element(&RoomName::canonical("a room").unwrap(), &terms).into_bytes();
     let at = out.windows(element.len()).position(|w| w == element);
     match at {
         Some(at) => ([&out[..at], &out[at + element.len()..]].concat(), 1),

@@ -69,6 +69,7 @@ impl Gateway {
         text += &sections.replace("UPSTREAM", &upstream.address.to_string());
         text += &format!("\n[[tokens.key]]\nid = \"main\"\nalgorithm = \"HS256\"\nsecret = \"{SECRET}\"\n{rooms}\n");
         std::fs::write(folder.path().join("session.secret"), "Vf6kRw2xQp9mZt4sJc8nBy3hLd7gTa5e-session\n").unwrap();
+        std::fs::write(folder.path().join("hook.secret"), "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
         std::fs::write(folder.path().join("roomgate.toml"), text).unwrap();
         Self::start(upstream, folder, socket).await
     }

@@ -6,6 +6,7 @@ mod gateway;
 mod http;
 pub mod process;
 pub mod prosody;
+pub mod receiver;
 mod recorder;
 pub mod socket;
 pub mod tls;

@@ -44,6 +44,7 @@ impl House {
              [[tokens.key]]\nid = \"main\"\nalgorithm = \"HS256\"\nsecret = \"{SECRET}\"\n{rooms}\n"
         );
         std::fs::write(folder.path().join("session.secret"), "Vf6kRw2xQp9mZt4sJc8nBy3hLd7gTa5e-session\n").unwrap();
+        std::fs::write(folder.path().join("hook.secret"), "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
         std::fs::write(folder.path().join("roomgate.toml"), text).unwrap();
         Self { folder, address, admin, environment: Vec::new() }
     }

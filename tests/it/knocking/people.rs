@@ -31,6 +31,21 @@ impl Person {
         assert_eq!((told.status, told.json()["code"].as_str()), (200, Some("waiting")), "{}", told.text());
     }
 
+    /// Knocks at once, without a look at the room.
+    pub async fn posts_knock(&mut self, room: &str, name: &str) {
+        let told = self.posts_knock_from(room, name, "").await;
+        assert_eq!((told.status, told.json()["code"].as_str()), (200, Some("waiting")), "{}", told.text());
+    }
+
+    /// The same through a proxy that says from which address.
+    pub async fn posts_knock_from(&mut self, room: &str, name: &str, address: &str) -> crate::harness::Answer {
+        assert_eq!(self.opens(&format!("/_roomgate/knock?room={room}")).await.status, 200);
+        let origin = format!("http://{}", self.address);
+        let mut headers = vec![("Origin", origin.as_str()), ("Content-Type", "application/json"), ("Sec-Fetch-Site", "same-origin")];
+        headers.extend((!address.is_empty()).then_some(("X-Forwarded-For", address)));
+        self.sends("POST", "/_roomgate/knock", &headers, json!({"room": room, "name": name}).to_string().as_bytes()).await
+    }
+
     /// How far it gets: `full`, or the stable code of what is in the way.
     pub async fn stands(&mut self, room: &str) -> String {
         let told = self.fetches(&format!("/_roomgate/access?room={room}")).await.json();
