@@ -67,11 +67,6 @@ pub struct Page {
     held: Vec<u8>,
 }
 
-/// Whether the operator wants it.
-const fn wanted(_: &Config) -> bool {
-    true
-}
-
 /// Asks the upstream for the page as it is, where it may be one that gets the script.
 ///
 /// # Errors
@@ -79,7 +74,7 @@ const fn wanted(_: &Config) -> bool {
 pub fn request(head: &mut RequestHeader, client: &RequestHeader, exchange: &mut Exchange, config: &Config) -> Result<()> {
     exchange.overlay = None;
     let Some(Way::Permitted(permit, Kind::Page)) = &exchange.way else { return Ok(()) };
-    if exchange.upgrade || client.version < Version::HTTP_11 || !opens(client) || !wanted(config) {
+    if exchange.upgrade || client.version < Version::HTTP_11 || !opens(client) || !config.pages.overlay {
         return Ok(());
     }
     let host = client.headers.get(header::HOST).and_then(|host| host.to_str().ok());

@@ -34,7 +34,8 @@ fn without(out: &[u8], policy: &str) -> (Vec<u8>, usize) {
 #[test]
 fn the_element_says_where_it_is_and_in_what_words_it_was_allowed() {
     let out = String::from_utf8(passed("script-src 'nonce-n0nce'", b"<head><title>x</title></head>", 3)).unwrap();
-    let expected = format!("<head><title>x</title><script async src=\"{}\" data-room=\"a%20room\" nonce=\"n0nce\"></script></head>", script());
+    let expected =
+        format!("<head><title>x</title><script async src=\"{}\" data-room=\"a%20room\" nonce=\"n0nce\"></script></head>", script());
     assert_eq!(out, expected);
 }
 

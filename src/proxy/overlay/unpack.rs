@@ -52,11 +52,7 @@ impl Unpack {
             };
             let zlib = first & 0x0f == 8 && u16::from_be_bytes([*first, *second]) % 31 == 0;
             let begun = std::mem::take(begun);
-            self.0 = if zlib {
-                Inner::Zlib(ZlibDecoder::new(Sink::default()))
-            } else {
-                Inner::Bare(DeflateDecoder::new(Sink::default()))
-            };
+            self.0 = if zlib { Inner::Zlib(ZlibDecoder::new(Sink::default())) } else { Inner::Bare(DeflateDecoder::new(Sink::default())) };
             return self.piece(&begun);
         }
         let (written, sink) = match &mut self.0 {
