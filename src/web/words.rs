@@ -15,7 +15,6 @@ pub(super) struct Words {
     pub knock: Knocking,
     pub door: Console,
     pub wait: Countdown,
-    pub overlay: Overlay,
 }
 
 /// The knocking page.
@@ -97,29 +96,6 @@ pub(super) struct Console {
     pub for_good: &'static str,
     pub with_network: &'static str,
     pub sound: &'static str,
-}
-
-/// The small window in an owner’s meeting page; sent to its script as JSON.
-#[derive(serde::Serialize)]
-pub(super) struct Overlay {
-    pub label: &'static str,
-    pub waiting: &'static str,
-    pub nobody: &'static str,
-    pub allow: &'static str,
-    pub deny: &'static str,
-    pub allow_all: &'static str,
-    pub deny_all: &'static str,
-    pub remember: &'static str,
-    pub letting_in: &'static str,
-    pub turning_away: &'static str,
-    pub ask_again: &'static str,
-    pub moved_back: &'static str,
-    pub more: &'static str,
-    pub sound: &'static str,
-    pub open: &'static str,
-    pub close: &'static str,
-    pub console: &'static str,
-    pub lost: &'static str,
 }
 
 /// A page that waits for a time to come.
@@ -302,26 +278,6 @@ pub(super) const ENGLISH: Words = Words {
         sound: "Sound",
     },
     wait: Countdown { opens: "It opens on", left: "Still to go:" },
-    overlay: Overlay {
-        label: "At the door",
-        waiting: "Waiting to come in:",
-        nobody: "Nobody is waiting.",
-        allow: "Allow",
-        deny: "Deny",
-        allow_all: "Allow everyone",
-        deny_all: "Deny everyone",
-        remember: "Do the same with whoever knocks from now on",
-        letting_in: "Whoever knocks is let in.",
-        turning_away: "Whoever knocks is turned away.",
-        ask_again: "Ask me again",
-        moved_back: "was sent back to wait",
-        more: "more",
-        sound: "Sound",
-        open: "Show who is at the door",
-        close: "Make small",
-        console: "Open the console",
-        lost: "The connection is interrupted. We keep trying.",
-    },
 };
 
 impl Words {

@@ -25,7 +25,7 @@ const PAGES: &[&str] = &[
     "\u{feff}<!doctype html><HTML><HEAD>@<SCRIPT>",
     "<!doctype html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\" \"http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd\"><html><head>@<style>",
     "<?xml version=\"1.0\"?><html><head>@<body>",
-    "<!-- <head> --><html><!--><head> --><head>@<p>",
+    "<!-- <head> --><html><!--><head>@ --><head><p>",
     "<!--><head>@text",
     "<!---><head>@text",
     "<!----><head>@text",

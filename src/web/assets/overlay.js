@@ -284,6 +284,7 @@
     const place = quietly(() => {
       if (host.isConnected) return;
       (document.body || document.documentElement).append(host);
+      if (document.body) observer.observe(document.body, { childList: true });
       lift();
     });
     // A page that draws itself anew gets it back; one that takes it away again and again does not want it.
@@ -295,7 +296,6 @@
     const settle = quietly(() => {
       place();
       observer.observe(document.documentElement, { childList: true });
-      if (document.body) observer.observe(document.body, { childList: true });
     });
     document.addEventListener("fullscreenchange", () => { if (host.isConnected) lift(); });
 
