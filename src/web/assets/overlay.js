@@ -104,7 +104,7 @@
     li { padding: .45rem 0; border-top: 1px solid var(--line); }
     li p { color: var(--soft); margin: .1rem 0 0; }
     .row { display: flex; flex-wrap: wrap; gap: .4rem; margin-top: .4rem; }
-    button, a { min-height: 2.2rem; padding: .3rem .8rem; font: inherit; font-weight: 600; border-radius: .6rem; border: 1px solid var(--accent); background: var(--accent); color: var(--on); cursor: pointer; text-decoration: none; }
+    button, a { display: inline-flex; align-items: center; min-height: 2.2rem; padding: .3rem .8rem; font: inherit; font-weight: 600; border-radius: .6rem; border: 1px solid var(--accent); background: var(--accent); color: var(--on); cursor: pointer; text-decoration: none; }
     .quiet { background: transparent; color: var(--accent); border-color: var(--line); }
     button[aria-disabled=true] { opacity: .55; }
     .pill { display: inline-flex; align-items: center; gap: .45rem; border-radius: 2rem; background: var(--card); color: var(--ink); border-color: var(--line); box-shadow: 0 3px 12px #0004; }
