@@ -12,6 +12,7 @@
 //! | `knock` | the knocking page |
 //! | `door`, `orders`, `people` | the owners' console |
 //! | `api` | the same for scripts |
+//! | [`overlay`] | what the script in a meeting's page asks for |
 //! | `events`, `news` | what is new, as it happens |
 
 mod access;
@@ -26,6 +27,7 @@ mod limits;
 mod news;
 mod orders;
 mod origin;
+pub mod overlay;
 mod people;
 pub mod policy;
 pub mod refusal;
@@ -64,6 +66,7 @@ pub fn router(gate: Arc<Gate>) -> Router {
         .route("/_roomgate/door", get(door::page).post(door::order))
         .route("/_roomgate/access", get(access::level))
         .route("/_roomgate/events", get(events::stream))
+        .route("/_roomgate/overlay", get(overlay::standing))
         .route("/_roomgate/session", post(session::open))
         .route("/_roomgate/v1/rooms/{room}/waiting-participants", get(api::waiting).patch(api::answer_many))
         .route("/_roomgate/v1/rooms/{room}/waiting-participants/{id}", patch(api::answer))
