@@ -20,8 +20,7 @@ use super::problem::{Lines, Notes};
 use super::values::{self, what};
 
 /// Sections and keys that other versions know.
-const LATER: [&str; 9] =
-    ["[[rooms.source]]", "[pages]", "[limits]", "[api]", "[[api.key]]", "[oidc]", "[dashboard]", "[dry_run]", "[dry-run]"];
+const LATER: [&str; 8] = ["[[rooms.source]]", "[limits]", "[api]", "[[api.key]]", "[oidc]", "[dashboard]", "[dry_run]", "[dry-run]"];
 
 /// One file: where things stand in it, and what is wrong with it.
 pub(super) struct Page<'a> {

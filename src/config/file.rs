@@ -87,6 +87,7 @@ impl Desk<'_> {
         let meeting = self.meeting(&whole.section("meeting", "[meeting]"));
         let identity = self.identity(&whole.section("identity", "[identity]"));
         let store = self.store(&whole.section("store", "[store]"));
+        let pages = self.pages(&whole.section("pages", "[pages]"));
         let (rooms, network) = self.rooms(&whole, &whole.section("rooms", "[rooms]"), profile);
         let webhooks = self.webhooks(&whole, profile);
         whole.close();
@@ -102,7 +103,7 @@ impl Desk<'_> {
             );
         }
         let watched = Watched::default();
-        Some(Config { server, upstream, tokens, session, meeting, identity, store, rooms, webhooks, watched })
+        Some(Config { server, upstream, tokens, session, meeting, identity, store, pages, rooms, webhooks, watched })
     }
 
     /// The text of a file; what is none is a problem.

@@ -4,12 +4,14 @@
 //! [`Live`] does so again whenever one of those files changes. A config that is wrong in any way is no config: whoever has one
 //! keeps it.
 
+mod colours;
 mod document;
 mod file;
 mod identity;
 mod jitsi;
 mod nearest;
 mod origin;
+mod pages;
 mod problem;
 mod reach;
 mod reload;
@@ -39,6 +41,8 @@ use crate::token::{Jwks, KeySpec};
 
 pub use crate::directory::{Place, Unknown};
 pub use crate::token::Secret;
+pub use colours::{Colour, Palette, READABLE};
+pub use pages::{Colours, Logo, LogoKind, Pages};
 pub use problem::{Problem, Warning};
 pub use reach::is_public;
 pub use reload::{Live, News, Reloaded};
@@ -62,6 +66,8 @@ pub struct Config {
     pub identity: Option<Identity>,
     /// `[store]`.
     pub store: Store,
+    /// `[pages]`.
+    pub pages: Pages,
     /// `[rooms]` and `[[room]]`.
     pub rooms: Rooms,
     /// `[[webhook]]`, each with a name of its own.
@@ -113,8 +119,8 @@ impl Config {
         let rooms = if same_kind { self.rooms } else { rooms };
         let tokens = Tokens { parameter: running.tokens.parameter.clone(), header: running.tokens.header, ..self.tokens };
         let meeting = Meeting { presence: running.meeting.presence, ..self.meeting };
-        let Self { session, webhooks, watched, .. } = self;
-        Self { server, upstream, tokens, meeting, identity, store, session, rooms, webhooks, watched }
+        let Self { session, pages, webhooks, watched, .. } = self;
+        Self { server, upstream, tokens, meeting, identity, store, session, pages, rooms, webhooks, watched }
     }
 }
 

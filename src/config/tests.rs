@@ -157,6 +157,7 @@ fn the_least_config_is_one_line_and_leaves_nothing_open() {
     assert_eq!(config.session.lifetime, Duration::from_secs(43_200));
     assert_eq!(config.meeting, Meeting { grace: Duration::from_secs(300), presence: Duration::from_secs(60) });
     assert_eq!(config.identity, None);
+    assert_eq!((config.pages.overlay, config.pages.name, config.pages.logo, config.pages.colours), (true, None, None, None));
 
     assert_eq!(
         folder.load("").unwrap_err(),
@@ -318,6 +319,8 @@ fn what_the_full_example_shows_as_defaults_are_keys_that_exist() {
     folder.write("fullchain.pem", &fs::read_to_string(folder.path("certificate.pem")).unwrap());
     folder.write("privkey.pem", &fs::read_to_string(folder.path("private.pem")).unwrap());
     folder.write("revoked.txt", "");
+    folder.write("logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
+    folder.write("texts/de.toml", "");
     fs::remove_file(folder.path("rooms/bad.toml")).unwrap();
     fs::remove_file(folder.path("rooms/broken.toml")).unwrap();
     let stated = |line: &str| line.strip_prefix("# ").filter(|l| l.starts_with('[') || l.contains(" = ")).map(str::to_owned);

@@ -9,11 +9,13 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use super::people::{self, Choice, Inside, KeptOut, Waiting};
 use super::refusal::No;
-use super::sent::{Asked, json};
-use super::{Halt, Shape, Web, visitor, when};
-use crate::access::{Decision, Hold, Refusal, RoomName, TokenFault};
-use crate::gate::{Caller, Judged};
+use super::sent::{Asked, json, with_cookies};
+use super::{Halt, Owner, Shape, Web, visitor, when};
+use crate::access::{Decision, Hold, Refusal, Role, RoomName, TokenFault};
+use crate::chance::NoChance;
+use crate::gate::{Caller, Judged, Speaks};
 
 /// After a denial one may knock again when this has passed.
 pub(super) const COOLDOWN: Duration = Duration::from_secs(30);
@@ -58,6 +60,9 @@ pub(super) struct AccessState {
     /// When the room opens (RFC 3339), where it has not yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opens: Option<String>,
+    /// Where to go: the path of the room's page, for those who may enter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
 }
 
 impl AccessState {
@@ -78,6 +83,10 @@ impl AccessState {
             opens: match &no {
                 Some(No::Refused(Refusal::NotOpen(at))) => Some(when::iso(*at)),
                 Some(_) | None => None,
+            },
+            page: match decision {
+                Decision::Admit(_) => Some(web.gate.profile().page(&judged.entry.name)),
+                Decision::Hold(_) | Decision::Refuse(_) => None,
             },
             message: knock.as_ref().filter(|_| waiting).and_then(|k| k.message.as_deref().map(str::to_owned)),
             name: knock.filter(|_| waiting).map(|k| k.name.to_string()),
@@ -105,7 +114,36 @@ pub(super) fn seconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)
 }
 
-/// `GET /_roomgate/access?room=NAME`.
+/// The same, and for an owner what the stream tells them.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    state: AccessState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<Door>,
+}
+
+/// The door as its owners see it.
+#[derive(Serialize)]
+struct Door {
+    waiting: Vec<Waiting>,
+    inside: Vec<Inside>,
+    bans: Vec<KeptOut>,
+    remembered: Choice,
+}
+
+impl Door {
+    fn of(web: &Web, owner: &Owner) -> Self {
+        Self {
+            waiting: people::waiting(web, owner).iter().map(|k| Waiting::from(&**k)).collect(),
+            inside: people::inside(web, owner),
+            bans: people::kept_out(web, owner),
+            remembered: Choice::of(web.gate.store().facts().remembered(&owner.judged.entry.name).as_deref()),
+        }
+    }
+}
+
+/// `GET /_roomgate/access?room=NAME`. A browser that is not known yet is from now on: a page that is not ours begins here.
 pub(super) async fn level(
     State(web): State<Web>,
     Extension(caller): Extension<Arc<Caller>>,
@@ -113,5 +151,25 @@ pub(super) async fn level(
 ) -> Result<Response, Halt> {
     let room = web.room(Shape::Json, &asked.room)?;
     let judged = web.judge(Shape::Json, &caller, &room).await?;
-    Ok(json(StatusCode::OK, &AccessState::of(&web, &caller, &judged)))
+    let lines = introduction(&web, &caller, &judged).map_err(|_| web.stop(Shape::Json, &No::Unavailable, &caller, &judged))?;
+    let state = AccessState::of(&web, &caller, &judged);
+    let owner = match &judged.outcome.decision {
+        Decision::Admit(permit) if permit.role() == Role::Owner => {
+            let permit = permit.clone();
+            Some(Door::of(&web, &Owner { judged, permit }))
+        }
+        Decision::Admit(_) | Decision::Hold(_) | Decision::Refuse(_) => None,
+    };
+    Ok(with_cookies(json(StatusCode::OK, &Told { state, owner }), lines))
+}
+
+/// The cookie by which a browser that has none will be known: this is how an answer finds it. None for another site's request.
+pub(super) fn introduction(web: &Web, caller: &Caller, judged: &Judged) -> Result<Option<String>, NoChance> {
+    match (visitor(caller, judged), caller.speaks) {
+        (None, Speaks::All) => {
+            let id = web.gate.chance().id()?;
+            web.gate.cookies().set_visitor(id, web.gate.chance()).map(Some)
+        }
+        (Some(_), _) | (None, Speaks::TokenOnly) => Ok(None),
+    }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::assets::{ASSETS, Assets};
 use super::orders::{Failure, Orders};
-use super::people::{self, Inside, KeptOut, Waiting};
+use super::people::{self, Choice, Decided, Inside, KeptOut, Waiting};
 use super::refusal::No;
 use super::sent::{Asked, Sent, json, page as html, see_other, with_cookies};
 use super::words::{ENGLISH, Note, Words};
@@ -42,6 +42,10 @@ pub(super) struct DoorPage<'a> {
     waiting: Vec<Waiting>,
     inside: Vec<Inside>,
     bans: Vec<KeptOut>,
+    /// What whoever knocks is told from now on.
+    choice: Choice,
+    /// Who was answered lately, the last first.
+    recent: Vec<Decided>,
 }
 
 /// `GET /_roomgate/door?room=NAME`.
@@ -79,6 +83,8 @@ pub(super) async fn page(
         waiting,
         inside: people::inside(&web, &owner),
         bans: people::kept_out(&web, &owner),
+        choice: Choice::of(web.gate.store().facts().remembered(&room).as_deref()),
+        recent: people::decided(&web, &owner),
     };
     Ok(with_cookies(html(&web, StatusCode::OK, &page), lines))
 }
@@ -261,6 +267,8 @@ pub(super) fn samples() -> Vec<(&'static str, String)> {
             waiting,
             inside,
             bans,
+            choice: Choice { answer: note.map(|_| "allow"), by: Some("Grace".to_owned()), since: None },
+            recent: note.map(|_| Decided { name: "Ben".to_owned(), allowed: true, by: "Grace".to_owned() }).into_iter().collect(),
         }
         .render()
         .unwrap()

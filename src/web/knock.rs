@@ -11,7 +11,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::access::{AccessState, OfRoom, cooldown, seconds};
+use super::access::{AccessState, OfRoom, cooldown, introduction, seconds};
 use super::assets::{ASSETS, Assets};
 use super::refusal::No;
 use super::sent::{Asked, Sent, json, page as html, see_other, with_cookies};
@@ -33,6 +33,8 @@ pub(super) enum State {
         /// How long not yet.
         cooldown: Duration,
     },
+    /// May come in, but everybody's place is taken.
+    NoPlace,
     /// May enter.
     Full,
 }
@@ -44,6 +46,7 @@ impl State {
             Self::MayKnock => "may-knock",
             Self::Waiting => "waiting",
             Self::Denied { .. } => "denied",
+            Self::NoPlace => "no-place",
             Self::Full => "full",
         }
     }
@@ -54,11 +57,17 @@ impl State {
 pub(super) struct KnockPage<'a> {
     words: &'static Words,
     assets: &'static Assets,
+    title: &'static str,
     room: &'a str,
-    state: &'static str,
+    state: State,
     /// Whole seconds.
     cooldown: u64,
     name: &'a str,
+    pub(super) message: &'a str,
+    /// While waiting: whether anybody who can open is here.
+    pub(super) opener: bool,
+    /// While waiting: whether an owner sent them back.
+    pub(super) moved: bool,
     /// Where to go once let in: a path of ours.
     destination: &'a str,
     /// The same, sealed, to survive a form.
@@ -73,21 +82,33 @@ impl<'a> KnockPage<'a> {
     pub(super) fn new(room: &'a RoomName, state: State, name: &'a str, destination: &'a str, to: Option<&'a str>) -> Self {
         let cooldown = match state {
             State::Denied { cooldown } if !cooldown.is_zero() => cooldown.as_secs().saturating_add(1),
-            State::Denied { .. } | State::MayKnock | State::Waiting | State::Full => 0,
+            State::Denied { .. } | State::MayKnock | State::Waiting | State::NoPlace | State::Full => 0,
         };
         let refresh = match state {
-            State::Waiting => Some(6),
+            State::Waiting | State::NoPlace => Some(6),
             State::Denied { .. } if cooldown > 0 => Some(cooldown),
             State::Full => Some(0),
             State::MayKnock | State::Denied { .. } => None,
         };
+        let words = &ENGLISH;
+        let title = match state {
+            State::MayKnock => words.knock.title,
+            State::Waiting => words.knock.waiting_title,
+            State::Denied { .. } => words.knock.denied_title,
+            State::NoPlace => words.knock.no_place_title,
+            State::Full => words.knock.open_title,
+        };
         Self {
-            words: &ENGLISH,
+            words,
             assets: &ASSETS,
+            title,
             room: room.as_str(),
-            state: state.code(),
+            state,
             cooldown,
             name,
+            message: "",
+            opener: false,
+            moved: false,
             destination,
             to,
             token: None,
@@ -118,13 +139,8 @@ pub(super) async fn page(
     }
     let response = visit.page(StatusCode::OK, state, None);
     // A browser that is not known yet is from now on: this is how the answer will find it.
-    let lines = match caller.visitor {
-        Some(_) => None,
-        None => {
-            let line = web.gate.chance().id().and_then(|id| web.gate.cookies().set_visitor(id, web.gate.chance()));
-            Some(line.map_err(|_| web.halt(Shape::Page, &No::Unavailable, Some(&room), None, false))?)
-        }
-    };
+    let lines =
+        introduction(&web, &caller, &visit.judged).map_err(|_| web.halt(Shape::Page, &No::Unavailable, Some(&room), None, false))?;
     Ok(with_cookies(response, lines))
 }
 
@@ -158,7 +174,7 @@ pub(super) async fn ask(Shared(web): Shared<Web>, Extension(caller): Extension<A
         return visit.answer().await;
     }
     match visit.state()? {
-        State::Full => return visit.answer().await,
+        State::Full | State::NoPlace => return visit.answer().await,
         State::Denied { cooldown } if !cooldown.is_zero() => return Ok(visit.too_soon(cooldown)),
         State::Denied { .. } | State::MayKnock | State::Waiting => {}
     }
@@ -229,6 +245,7 @@ impl<'a> Visit<'a> {
             Decision::Hold(Hold::MayKnock) => Ok(State::MayKnock),
             Decision::Hold(Hold::Waiting) => Ok(State::Waiting),
             Decision::Refuse(Refusal::Denied) => Ok(State::Denied { cooldown: cooldown(self.web, self.caller, &self.judged) }),
+            Decision::Refuse(Refusal::Full) => Ok(State::NoPlace),
             Decision::Refuse(refusal) => Err(self.web.stop(self.shape, &No::Refused(refusal.clone()), self.caller, &self.judged)),
         }
     }
@@ -300,6 +317,9 @@ impl<'a> Visit<'a> {
         let mut page = KnockPage::new(self.room, state, &name, &self.destination, self.to.as_deref());
         page.token = self.judged.outcome.token.or(self.caller.notice).map(|fault| ENGLISH.token(fault));
         page.problem = problem;
+        page.message = knock.as_ref().and_then(|k| k.message.as_deref()).unwrap_or_default();
+        page.opener = state == State::Waiting && self.web.somebody_can_open(self.room);
+        page.moved = knock.as_ref().is_some_and(|k| k.moved_back);
         html(self.web, status, &page)
     }
 }

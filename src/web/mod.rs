@@ -12,6 +12,7 @@
 //! | `knock` | the knocking page |
 //! | `door`, `orders`, `people` | the owners' console |
 //! | `api` | the same for scripts |
+//! | [`overlay`] | what the script in a meeting's page asks for |
 //! | `events`, `news` | what is new, as it happens |
 
 mod access;
@@ -26,6 +27,7 @@ mod limits;
 mod news;
 mod orders;
 mod origin;
+pub mod overlay;
 mod people;
 pub mod policy;
 pub mod refusal;
@@ -64,6 +66,7 @@ pub fn router(gate: Arc<Gate>) -> Router {
         .route("/_roomgate/door", get(door::page).post(door::order))
         .route("/_roomgate/access", get(access::level))
         .route("/_roomgate/events", get(events::stream))
+        .route("/_roomgate/overlay", get(overlay::standing))
         .route("/_roomgate/session", post(session::open))
         .route("/_roomgate/v1/rooms/{room}/waiting-participants", get(api::waiting).patch(api::answer_many))
         .route("/_roomgate/v1/rooms/{room}/waiting-participants/{id}", patch(api::answer))
@@ -78,12 +81,29 @@ pub fn router(gate: Arc<Gate>) -> Router {
         .layer(from_fn_with_state(web.clone(), origin::check))
         // Assets are everybody's: no caller, no origin.
         .route("/_roomgate/assets/{name}", get(asset))
+        .route("/_roomgate/client.js", get(client))
+        .route("/_roomgate/client.d.ts", get(types))
         .with_state(web)
 }
 
 async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let known = headers.get(IF_NONE_MATCH).and_then(|v| v.to_str().ok());
-    assets::ASSETS.serve(&name, known).map(axum::body::Body::from)
+    assets::ASSETS.serve(&name, known(&headers)).map(axum::body::Body::from)
+}
+
+/// `GET /_roomgate/client.js`: for our own pages, and for those of listed sites.
+async fn client(State(web): State<Web>, headers: HeaderMap) -> Response {
+    let mut response = assets::ASSETS.client(known(&headers)).map(axum::body::Body::from);
+    origin::open(&headers, &web.gate.config().server.origins, response.headers_mut());
+    response
+}
+
+/// `GET /_roomgate/client.d.ts`.
+async fn types(headers: HeaderMap) -> Response {
+    assets::ASSETS.types(known(&headers)).map(axum::body::Body::from)
+}
+
+fn known(headers: &HeaderMap) -> Option<&str> {
+    headers.get(IF_NONE_MATCH).and_then(|v| v.to_str().ok())
 }
 
 async fn nowhere(State(web): State<Web>, headers: HeaderMap) -> Response {

@@ -48,12 +48,24 @@ pub(super) async fn check(State(web): State<Web>, mut request: Request, next: Ne
         (Some(_) | None, _) => next.run(request).await,
     };
     if let Some(origin) = other {
-        let headers = response.headers_mut();
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-        headers.append(VARY, HeaderValue::from_static("Origin"));
+        readable(origin, response.headers_mut());
     }
     response
+}
+
+/// Lets a listed site read what is everybody's. Whatever else holds of the request: it is not asked who sends it.
+pub(super) fn open(asked: &HeaderMap, listed: &[String], answered: &mut HeaderMap) {
+    match says(asked, listed) {
+        Says::Listed(origin) => readable(origin, answered),
+        // Kept by a browser, it must not be taken for the answer to a listed one.
+        Says::Foreign | Says::Same | Says::Nothing => drop(answered.append(VARY, HeaderValue::from_static("Origin"))),
+    }
+}
+
+fn readable(origin: HeaderValue, headers: &mut HeaderMap) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    headers.append(VARY, HeaderValue::from_static("Origin"));
 }
 
 enum Says {
@@ -82,7 +94,7 @@ fn says(headers: &HeaderMap, listed: &[String]) -> Says {
 fn preflight() -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE"));
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PATCH, PUT, DELETE"));
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type, authorization, roomgate-through"));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response

@@ -101,6 +101,30 @@ impl Choice {
     }
 }
 
+/// Somebody whose knock was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Decided {
+    pub name: String,
+    pub allowed: bool,
+    pub by: String,
+}
+
+/// How many of those are shown.
+const DECIDED: usize = 5;
+
+/// Those whose knock was answered last, the last first.
+pub(super) fn decided(web: &Web, owner: &Owner) -> Vec<Decided> {
+    let knocks = web.gate.store().facts().knocks(&owner.judged.entry.name);
+    let mut answered: Vec<_> = knocks.iter().filter_map(|k| Some((k, k.answered.as_ref()?))).collect();
+    answered.sort_by_key(|(_, (at, _))| std::cmp::Reverse(*at));
+    let shown = answered.into_iter().take(DECIDED).map(|(knock, (_, by))| Decided {
+        name: knock.name.to_string(),
+        allowed: knock.state == KnockState::Granted,
+        by: by.to_string(),
+    });
+    shown.collect()
+}
+
 /// Those who wait, the first first.
 pub(super) fn waiting(web: &Web, owner: &Owner) -> Vec<Arc<Knock>> {
     let knocks = web.gate.store().facts().knocks(&owner.judged.entry.name);

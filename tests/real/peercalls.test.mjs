@@ -5,7 +5,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { framesDecoded, history, openBrowser, seesSomebody, sockets } from './harness/browser.mjs';
-import { button, knock, openDoor, order, screenshot } from './harness/door.mjs';
+import { button, knock, openBan, openDoor, order, screenshot } from './harness/door.mjs';
 import { startGateway } from './harness/gateway.mjs';
 import { join, startPeerCalls } from './harness/peercalls.mjs';
 import { eventually } from './harness/process.mjs';
@@ -155,6 +155,7 @@ for (const [what, barred, name] of [['Remove', 'salon', 'Dan'], ['Ban', 'garden'
     await join(guest, name);
     await eventually('the guest to be on a WebSocket', async () => (await sockets(guest)).some(({ opened, closed }) => opened && !closed));
 
+    if (what === 'Ban') await openBan(door, name);
     await button(door, what, name).waitFor();
     await sleep(1_000); // idle: nothing passes that could notice
     const sent = await order(door, what, name);

@@ -1,133 +1,134 @@
 // The owners' console, live. Its forms work without this script; here they are sent without leaving the page.
 // All words are in the page. What people call themselves is put in as text, never as markup.
+import { createCallObject } from "/_roomgate/client.js";
+
 const main = document.querySelector("main");
-const room = main.dataset.room;
+const { room, title } = main.dataset;
 const limit = Number(main.dataset.shown);
-const words = document.getElementById("words").dataset;
 const find = (q) => main.querySelector(q);
-const token = find("input[name=form]").value;
 const clock = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });
+const call = createCallObject({ room, through: "door" });
 const waiting = new Map();
-let order = 0;
-let stale = new Set();
+let ready = false;
 
-const el = (tag, props = {}, ...kids) => {
-  const node = Object.assign(document.createElement(tag), props);
-  node.append(...kids);
-  return node;
-};
-const hidden = (name, value) => el("input", { type: "hidden", name, value });
-
-function button(what, label, name, quiet, grave) {
-  const b = el("button", { name: "do", value: what, textContent: label });
-  b.setAttribute("aria-label", `${label}: ${name}`);
-  if (quiet) b.classList.add("quiet");
-  if (grave) b.classList.add("grave");
-  return b;
+function time(shown, since) {
+  const at = new Date(since);
+  shown.dateTime = since;
+  if (!Number.isNaN(at.getTime())) shown.textContent = clock.format(at);
 }
 
-function row(id, name, since, fields, buttons, marks) {
-  const who = el("span", { className: "who" }, el("strong", { textContent: name }));
-  for (const mark of marks) who.append(" ", el("em", { textContent: mark }));
-  if (since) who.append(" ", el("time", { dateTime: since, textContent: clock.format(new Date(since)) }));
-  const li = el("li", {}, who);
-  li.dataset.id = id;
-  if (buttons.length) {
-    const form = el("form", { method: "post", action: "/_roomgate/door", className: "row" });
-    form.append(hidden("room", room), hidden("form", token), hidden("id", id), ...fields, ...buttons);
-    li.append(form);
-  }
-  return li;
-}
-
-function knocked(p) {
-  const li = row(p.id, p.name, p.since, [hidden("version", p.version)],
-    [button("allow", words.allow, p.name), button("deny", words.deny, p.name, true)], []);
-  li.dataset.version = p.version;
+// A row says who it is about; it is filled in place, so that neither focus nor an open part of it is lost.
+function write(li, one) {
+  const set = (name, text) => {
+    const part = li.querySelector(`[data-${name}]`);
+    if (part) part.hidden = !text;
+    if (part && text !== true) part.textContent = text || "";
+  };
+  const mark = (name, is) => { const part = li.querySelector(`[data-${name}]`); if (part) part.hidden = !is; };
+  set("name", one.name);
+  set("message", one.message);
+  const marks = { moved: one.movedBack, owner: one.owner, you: one.you, banned: one.banned, removed: !one.banned, lasting: one.lasting,
+    until: !one.lasting, network: one.network };
+  for (const [name, is] of Object.entries(marks)) mark(name, is);
+  const since = li.querySelector("time");
+  if (since) time(since, one.since);
+  const form = li.querySelector("form");
+  if (!form) return li;
+  form.hidden = !!one.you;
+  form.elements.id.value = one.id;
+  if (form.elements.version) form.elements.version.value = one.version;
+  for (const named of form.querySelectorAll("button, summary")) named.setAttribute("aria-label", `${named.textContent}: ${one.name}`);
   return li;
 }
 
 // Rows that stay the same stay in place: whoever is about to press a button must not hit another one.
-function fill(list, rows) {
+function fill(list, template, people) {
   const old = new Map([...list.children].map((li) => [li.dataset.id, li]));
   const active = document.activeElement;
-  const focused = active && active.closest("li") && list.contains(active) ? [active.closest("li").dataset.id, active.value] : null;
+  const held = list.contains(active);
   let at = list.firstElementChild;
-  for (const next of rows) {
-    const was = old.get(next.dataset.id);
-    old.delete(next.dataset.id);
-    const keep = was && was.isEqualNode(next) ? was : next;
-    if (was && keep !== was) {
-      if (at === was) at = was.nextElementSibling;
-      was.remove();
+  for (const one of people) {
+    const li = old.get(one.id) ?? document.getElementById(template).content.firstElementChild.cloneNode(true);
+    old.delete(one.id);
+    li.dataset.id = one.id;
+    write(li, one);
+    while (at && !people.some(({ id }) => id === at.dataset.id)) {
+      const gone = at;
+      at = at.nextElementSibling;
+      gone.remove();
     }
-    if (keep === at) at = at.nextElementSibling; else list.insertBefore(keep, at);
+    if (li === at) at = at.nextElementSibling; else list.insertBefore(li, at);
   }
   for (const gone of old.values()) gone.remove();
-  if (focused && !list.contains(document.activeElement)) {
-    const li = [...list.children].find((l) => l.dataset.id === focused[0]);
-    const same = li && [...li.querySelectorAll("button")].find((b) => b.value === focused[1]);
-    (same || list.querySelector("button") || find("#waiting")).focus();
-  }
+  if (held && !list.contains(document.activeElement)) (list.querySelector("button") ?? find("#waiting")).focus();
 }
 
 let drawn = 0;
 function draw() {
-  if (drawn) return;
-  drawn = requestAnimationFrame(() => {
+  // No animation frame: a tab in the background has none, and its title must count.
+  drawn ||= setTimeout(() => {
     drawn = 0;
-    const all = [...waiting.values()].sort((a, b) => a.order - b.order);
+    const all = [...waiting.values()];
     const shown = all.slice(0, limit);
-    fill(find("[data-waiting]"), shown.map(knocked));
+    fill(find("[data-waiting]"), "waits", shown);
     find("[data-waiting-count]").textContent = all.length;
     find("[data-nobody]").hidden = all.length > 0;
-    find("[data-everyone]").hidden = all.length === 0;
-    find("[data-everyone] input[name=seen]").value = shown.map((p) => `${p.id}.${p.version}`).join(" ");
+    find("input[name=seen]").value = shown.map((one) => `${one.id}.${one.version}`).join(" ");
     find("[data-more]").hidden = all.length <= limit;
     find("[data-more-count]").textContent = all.length - shown.length;
-    document.title = (all.length ? `(${all.length}) ` : "") + words.title;
-  });
+    document.title = (all.length ? `(${all.length}) ` : "") + title;
+  }, 30);
 }
 
-function presence(now) {
-  fill(find("[data-inside]"), now.inside.map((p) => row(p.id, p.name, p.since, [],
-    p.you ? [] : [button("remove", words.remove, p.name, true), button("ban", words.ban, p.name, true, true)],
-    [p.owner && words.owner, p.you && words.you].filter(Boolean))));
-  find("[data-inside-count]").textContent = now.inside.length;
-  find("[data-empty]").hidden = now.inside.length > 0;
-  fill(find("[data-bans]"), now.bans.map((b) => row(b.id, b.name, "", [],
-    [button("lift", words.lift, b.name, true)], [b.banned ? words.banned : words.removed])));
-  find("[data-bans-part]").hidden = now.bans.length === 0;
+function put({ action, participant }) {
+  waiting.set(participant.id, participant);
+  if (ready && action.endsWith("added")) chime();
+  draw();
 }
 
-const put = (e) => {
-  const { participant } = JSON.parse(e.data);
-  const before = waiting.get(participant.id);
-  stale.delete(participant.id);
-  waiting.set(participant.id, { ...participant, order: before ? before.order : order++ });
+function gone({ participant, outcome, by }) {
+  waiting.delete(participant.id);
   draw();
-};
-const stream = new EventSource(`/_roomgate/events?room=${encodeURIComponent(room)}`);
-// A new stream begins with everybody who waits, then says who is inside: who was not named until then has gone meanwhile.
-stream.addEventListener("open", () => {
-  stale = new Set(waiting.keys());
-  find("[data-lost]").hidden = true;
+  const part = document.getElementById("answered");
+  if (!outcome) return;
+  const li = part.content.firstElementChild.cloneNode(true);
+  li.firstElementChild.textContent = participant.name;
+  li.lastElementChild.textContent = [part.dataset[outcome], by].filter(Boolean).join(" ");
+  const list = find("[data-recent]");
+  list.prepend(li);
+  while (list.children.length > 5) list.lastElementChild.remove();
+  find("[data-recent-part]").hidden = false;
+}
+
+call.on("waiting-participant-added", put);
+call.on("waiting-participant-updated", put);
+call.on("waiting-participant-removed", gone);
+call.on("presence-updated", ({ participants, banned }) => {
+  const [inside, bans] = [Object.values(participants), Object.values(banned)];
+  fill(find("[data-inside]"), "sits", inside);
+  find("[data-inside-count]").textContent = inside.length;
+  find("[data-empty]").hidden = inside.length > 0;
+  fill(find("[data-bans]"), "out", bans);
+  find("[data-bans-part]").hidden = bans.length === 0;
 });
-stream.addEventListener("waiting-participant-added", put);
-stream.addEventListener("waiting-participant-updated", put);
-stream.addEventListener("waiting-participant-removed", (e) => { waiting.delete(JSON.parse(e.data).participant.id); draw(); });
-stream.addEventListener("presence", (e) => {
-  for (const id of stale) waiting.delete(id);
-  stale.clear();
-  draw();
-  presence(JSON.parse(e.data));
+call.on("remembered-choice-updated", ({ choice }) => {
+  find("[data-choice]").hidden = !choice;
+  find("[data-allowing]").hidden = choice?.answer !== "allow";
+  find("[data-denying]").hidden = choice?.answer !== "deny";
+  find("[data-by]").textContent = choice?.by ?? "";
 });
+call.on("connection-updated", ({ state }) => { find("[data-lost]").hidden = state === "ok"; });
 // Whoever is no longer an owner has no business here: the server says what now.
-stream.addEventListener("access-state-updated", () => location.reload());
-stream.addEventListener("error", () => {
-  find("[data-lost]").hidden = false;
-  if (stream.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000 + Math.random() * 5000);
-});
+call.on("access-state-updated", ({ details }) => { if (!details.owner) location.reload(); });
+
+function start() {
+  call.preAuth().then(() => {
+    find("[data-lost]").hidden = true;
+    ready = true;
+    // What the server drew may be older than what we heard.
+    draw();
+  }, () => setTimeout(start, 5000 + Math.random() * 5000));
+}
 
 main.addEventListener("submit", async (e) => {
   const form = e.target;
@@ -144,6 +145,7 @@ main.addEventListener("submit", async (e) => {
     const answer = await response.json();
     note.textContent = answer.info || answer.message || "";
     if (response.status === 401 || response.status === 403) location.reload();
+    if (response.ok && form.elements.remember) form.elements.remember.checked = false;
   } catch {
     note.textContent = find("[data-lost]").textContent;
   }
@@ -151,8 +153,42 @@ main.addEventListener("submit", async (e) => {
   delete form.dataset.busy;
 });
 
-for (const time of main.querySelectorAll("time")) {
-  const at = new Date(time.dateTime);
-  if (!Number.isNaN(at.getTime())) time.textContent = clock.format(at);
+// ---- a sound when somebody knocks
+
+const toggle = find("[data-sound]");
+let sound = null;
+let loud = true;
+try { loud = localStorage.getItem("roomgate-sound") !== "off"; } catch { /* no storage here: on, for this page */ }
+const show = () => toggle.setAttribute("aria-pressed", String(loud));
+
+function chime() {
+  if (!loud || sound?.state !== "running") return;
+  for (const n of [0, 1]) {
+    const [tone, volume] = [sound.createOscillator(), sound.createGain()];
+    const at = sound.currentTime + n * 0.22;
+    tone.frequency.value = 440;
+    volume.gain.setValueAtTime(0.25, at);
+    volume.gain.exponentialRampToValueAtTime(0.001, at + 0.18);
+    tone.connect(volume).connect(sound.destination);
+    tone.start(at);
+    tone.stop(at + 0.2);
+  }
 }
-addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
+
+// A browser lets a page sound only after a click or a key, wherever.
+for (const touch of ["pointerdown", "keydown"]) {
+  addEventListener(touch, () => {
+    if (globalThis.AudioContext) sound ??= new AudioContext();
+    sound?.resume();
+  });
+}
+toggle.addEventListener("click", () => {
+  loud = !loud;
+  try { localStorage.setItem("roomgate-sound", loud ? "on" : "off"); } catch { /* as above */ }
+  show();
+  chime();
+});
+toggle.hidden = !globalThis.AudioContext;
+show();
+for (const shown of main.querySelectorAll("time")) time(shown, shown.dateTime);
+start();

@@ -1,95 +1,80 @@
 // The knocking page: knock without leaving it, hear the answer at once, go in by itself. Without this script its forms do the same.
 // All words are in the page; the state is the server's, and the page shows the part that belongs to it.
+import { createCallObject } from "/_roomgate/client.js";
+
 const main = document.querySelector("main");
-const room = main.dataset.room;
-const here = (path) => `/_roomgate/${path}?room=${encodeURIComponent(room)}`;
+const { room, to } = main.dataset;
 const find = (q) => main.querySelector(q);
 const problem = find("[data-problem]");
-let stream = null;
-let poll = 0;
+const call = createCallObject({ room });
 let cooling = 0;
+let sound = null;
+let going = false;
+
+// A browser lets a page sound only after a click: knocking is one.
+function chime() {
+  if (!sound) return;
+  [659, 880].forEach((pitch, n) => {
+    const [tone, volume] = [sound.createOscillator(), sound.createGain()];
+    const at = sound.currentTime + n * 0.18;
+    tone.frequency.value = pitch;
+    volume.gain.setValueAtTime(0.2, at);
+    volume.gain.exponentialRampToValueAtTime(0.001, at + 0.5);
+    tone.connect(volume).connect(sound.destination);
+    tone.start(at);
+    tone.stop(at + 0.5);
+  });
+}
 
 function go() {
-  stop();
+  call.destroy();
   // The part behind `#` never reaches a server: it goes along from here.
-  location.replace(main.dataset.to + location.hash);
+  location.replace(to + location.hash);
 }
 
-function show(state, focus) {
-  if (state === "full") {
-    main.dataset.state = "full";
-    go();
-    return;
-  }
-  if (!["may-knock", "waiting", "denied"].includes(state)) {
-    // Anything else has a page of its own.
-    location.reload();
-    return;
-  }
-  const changed = main.dataset.state !== state;
+function show({ access, details }) {
+  const state = access.level === "full" ? "full" : details.code === "full" ? "no-place" : details.code;
+  // Anything else has a page of its own.
+  if (!["full", "no-place", "may-knock", "waiting", "denied"].includes(state)) return location.reload();
+  const before = main.dataset.state;
   main.dataset.state = state;
-  if (state === "waiting") listen(); else stop();
-  if (changed && focus) find(`section[data-when="${state}"] h1`).focus();
-}
-
-function hear(answer) {
-  if (answer.access.level === "full") return show("full");
-  if (answer.code === "denied") cool(answer.retry_after ?? 30);
-  show(answer.code, true);
-}
-
-function listen() {
-  if (stream || poll) return;
-  stream = new EventSource(here("events"));
-  stream.addEventListener("access-state-updated", (e) => {
-    find("[data-offline]").hidden = true;
-    hear(JSON.parse(e.data));
-  });
-  stream.onopen = () => { find("[data-offline]").hidden = true; };
-  stream.onerror = () => {
-    find("[data-offline]").hidden = false;
-    // The browser tries again by itself, unless the answer was no stream at all: then ask now and then.
-    if (stream && stream.readyState === EventSource.CLOSED) {
-      stream = null;
-      ask();
-    }
-  };
-}
-
-function ask() {
-  poll = setTimeout(async () => {
-    poll = 0;
-    try {
-      const answer = await (await fetch(here("access"), { headers: { accept: "application/json" } })).json();
-      if (answer.access) find("[data-offline]").hidden = true;
-      // A fact that is missing for a moment is no answer.
-      if (answer.access && !["waiting", "unavailable", "too-many"].includes(answer.code)) return hear(answer);
-    } catch { /* offline: the next time */ }
-    if (main.dataset.state === "waiting") ask();
-  }, 4000 + Math.random() * 3000);
-}
-
-function stop() {
-  if (stream) stream.close();
-  stream = null;
-  clearTimeout(poll);
-  poll = 0;
+  for (const shown of main.querySelectorAll("[data-only]")) {
+    const { only } = shown.dataset;
+    shown.hidden = !(only === "moved" ? details.movedBack : only === "asked" ? !details.movedBack : (only === "opener") === !!details.opener);
+  }
+  if (details.name) find("[data-name]").textContent = details.name;
+  const message = find("[data-message]");
+  message.textContent = details.message ?? "";
+  message.hidden = !details.message;
+  if (state === "denied") cool(details.retryAfter ?? 0);
+  if (before === state) return;
+  tell("");
+  const title = [...main.querySelectorAll(`section[data-when="${state}"] h1`)].find((h) => !h.hidden);
+  title.focus();
+  const mark = { full: "✓ ", denied: "✗ " }[state] ?? "";
+  document.title = `${mark}${title.textContent} · ${room}`;
+  if (state === "full" && !going) {
+    going = true;
+    chime();
+    setTimeout(go, sound ? 900 : 0);
+  }
 }
 
 function cool(seconds) {
   clearInterval(cooling);
   // A little more: the page must not be ahead of the server.
   const until = performance.now() + seconds * 1000 + 500;
-  const button = find("[data-again]");
+  const unit = new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit: "second", unitDisplay: "long" });
   const tick = () => {
-    const left = Math.ceil((until - performance.now()) / 1000);
-    button.disabled = left > 0;
+    const left = Math.max(0, Math.ceil((until - performance.now()) / 1000));
+    find("[data-again]").disabled = left > 0;
+    find("[data-left]").textContent = `(${unit.format(left)})`;
     find("[data-cooling]").hidden = left <= 0;
     find("[data-cooled]").hidden = left > 0;
     if (left <= 0) clearInterval(cooling);
   };
   tick();
-  cooling = setInterval(tick, 500);
+  if (seconds > 0) cooling = setInterval(tick, 500);
 }
 
 function tell(text) {
@@ -98,53 +83,40 @@ function tell(text) {
 }
 
 for (const form of main.querySelectorAll("[data-knock]")) {
-  form.addEventListener("submit", async (e) => {
+  form.addEventListener("submit", (e) => {
     e.preventDefault();
-    const name = form.elements.name.value;
-    const button = [...form.querySelectorAll("button")].find((b) => b.offsetParent !== null) || form.querySelector("button");
-    button.disabled = true;
+    if (form.dataset.busy) return;
+    form.dataset.busy = "1";
+    setTimeout(() => delete form.dataset.busy, 1000);
+    sound ??= globalThis.AudioContext ? new AudioContext() : null;
     tell("");
-    try {
-      const response = await fetch("/_roomgate/knock", {
-        method: "POST",
-        headers: { "content-type": "application/json", accept: "application/json" },
-        body: JSON.stringify({ room, name }),
-      });
-      const answer = await response.json();
-      if (response.ok) {
-        for (const shown of main.querySelectorAll("[data-name]")) shown.textContent = answer.name || name;
-        const details = form.closest("details");
-        if (details) details.open = false;
-        hear(answer);
-      } else if (answer.code === "denied") {
-        hear(answer);
-      } else {
-        tell(answer.message);
-      }
-    } catch {
+    const { name, message } = form.elements;
+    const details = form.closest("details");
+    if (details) details.open = false;
+    call.requestAccess({ name: name.value, message: message.value }).catch((fault) => {
+      if (fault.code === "destroyed") return;
+      if (fault.code === "denied") cool(fault.retryAfter);
       // No script can do better than the form itself.
-      form.submit();
-    }
-    if (main.dataset.state !== "denied") button.disabled = false;
+      else if (!fault.code || fault.code === "unreachable") form.submit();
+      else tell(fault.message);
+    });
   });
 }
 
-find("[data-leave]").addEventListener("submit", async (e) => {
+find("[data-leave]").addEventListener("submit", (e) => {
   e.preventDefault();
-  try {
-    const response = await fetch(here("knock"), { method: "DELETE", headers: { accept: "application/json" } });
-    if (!response.ok) throw new Error(String(response.status));
-    stop();
-    show("may-knock", true);
-    find("#name").focus();
-  } catch {
-    location.reload();
-  }
+  call.cancelRequest().then(() => find("#name").focus(), () => location.reload());
 });
-
-// A page brought back from the browser's memory shows what was, not what is.
-addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
-
 find("[data-enter]").addEventListener("click", (e) => { e.preventDefault(); go(); });
-if (Number(find("[data-cooling]").dataset.cooling) > 0) cool(Number(find("[data-cooling]").dataset.cooling));
-show(main.dataset.state, false);
+
+call.on("access-state-updated", show);
+call.on("connection-updated", ({ state }) => { find("[data-offline]").hidden = state === "ok"; });
+function start() {
+  call.preAuth().catch((fault) => fault).then(({ type }) => {
+    find("[data-offline]").hidden = type !== "connection-error";
+    if (type === "connection-error") setTimeout(start, 4000 + Math.random() * 3000);
+  });
+}
+const left = Number(find("[data-cooling]").dataset.cooling);
+if (left > 0) cool(left);
+start();

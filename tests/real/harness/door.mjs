@@ -33,6 +33,9 @@ export async function openDoor(person, origin, room) {
 /** At the door console: the button that does `what` (Allow, Deny, Remove, Ban) to the person of this name. */
 export const button = (door, what, name) => door.getByRole('button', { name: `${what}: ${name}` });
 
+/** Opens what a ban can be. */
+export const openBan = (door, name) => door.locator(`summary[aria-label="Ban…: ${name}"]`).click();
+
 /** Presses it, and tells when the order left the browser (milliseconds). */
 export async function order(door, what, name) {
   const sent = door.waitForRequest((request) => request.method() === 'POST' && request.url().includes('/_roomgate/'));

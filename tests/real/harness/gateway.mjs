@@ -22,9 +22,9 @@ export function program() {
 
 /**
  * Starts the gateway in front of `upstream`; `rooms`, `more` and `upstreamMore` (what the profile needs) are TOML, `page` is where the rooms'
- * pages are, `files` are what the configuration speaks of, by name.
+ * pages are, `files` are what the configuration speaks of, by name; `serverMore` are further keys of `[server]`.
  */
-export async function startGateway({ upstream, rooms, profile = 'peercalls', page = '/call/', upstreamMore = '', more = '', files = {} }) {
+export async function startGateway({ upstream, rooms, profile = 'peercalls', page = '/call/', upstreamMore = '', serverMore = '', more = '', files = {} }) {
   const directory = await mkdtemp(join(tmpdir(), 'roomgate-test-'));
   const [port, admin] = [await freePort(), await freePort()];
   const origin = `http://127.0.0.1:${port}`;
@@ -38,6 +38,7 @@ export async function startGateway({ upstream, rooms, profile = 'peercalls', pag
 listen = "127.0.0.1:${port}"
 public_url = "${origin}"
 admin_listen = "127.0.0.1:${admin}"
+${serverMore}
 [upstream]
 url = "${upstream}"
 profile = "${profile}"

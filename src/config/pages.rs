@@ -1,0 +1,154 @@
+//! `[pages]`: how do our own pages look, and which languages do they speak?
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::colours::{Colour, Palette};
+use super::document::Section;
+use super::file::Desk;
+
+/// The largest logo, in bytes.
+const LOGO_MAX: usize = 64 * 1024;
+/// The longest name, in characters.
+const NAME_MAX: usize = 60;
+
+/// `[pages]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pages {
+    /// `name`: whose place this is.
+    pub name: Option<String>,
+    /// `logo`.
+    pub logo: Option<Logo>,
+    /// `colours` and `dark`; `None` where neither says anything.
+    pub colours: Option<Colours>,
+    /// `languages`: their tags, the first is the default. Empty: all there are.
+    pub languages: Vec<String>,
+    /// `texts`: files with own sentences.
+    pub texts: Vec<PathBuf>,
+    /// `overlay`: whether an owner's meeting page gets the small window.
+    pub overlay: bool,
+}
+
+/// A picture above each page.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Logo {
+    /// What kind of picture it is.
+    pub kind: LogoKind,
+    /// The file.
+    pub bytes: Arc<[u8]>,
+}
+
+/// What may be a logo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogoKind {
+    /// `image/svg+xml`.
+    Svg,
+    /// `image/png`.
+    Png,
+}
+
+impl fmt::Debug for Logo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Logo({:?}, {} bytes)", self.kind, self.bytes.len())
+    }
+}
+
+/// By day and by night.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Colours {
+    /// `colours`.
+    pub light: Palette,
+    /// `dark`.
+    pub dark: Palette,
+}
+
+impl Desk<'_> {
+    pub(super) fn pages(&self, section: &Section<'_>) -> Pages {
+        let name = section.read("name", name).map(|said| said.value);
+        let logo = self.logo(section);
+        let colours = colours(section);
+        let languages: Vec<String> =
+            section.list("languages", |tag| Ok::<_, String>(tag.to_owned())).into_iter().map(|l| l.value).collect();
+        let texts: Vec<PathBuf> =
+            section.list("texts", |file| Ok::<_, String>(self.folder.join(file))).into_iter().map(|t| t.value).collect();
+        for file in &texts {
+            drop(self.watched.borrow_mut().read(file));
+        }
+        let overlay = section.flag("overlay").is_none_or(|said| said.value);
+        section.close();
+        Pages { name, logo, colours, languages, texts, overlay }
+    }
+
+    fn logo(&self, section: &Section<'_>) -> Option<Logo> {
+        let path = self.path(section, "logo")?;
+        let (bytes, _) = self.read(section, "logo", &path, "")?;
+        let file = path.value.display();
+        if bytes.len() > LOGO_MAX {
+            section.problem(path.at, format!("`logo`: {file} has {} bytes: {LOGO_MAX} are allowed", bytes.len()));
+            return None;
+        }
+        let Some(kind) = LogoKind::of(&bytes) else {
+            section.problem(path.at, format!("`logo`: {file} is neither an SVG nor a PNG"));
+            return None;
+        };
+        Some(Logo { kind, bytes: bytes.into() })
+    }
+}
+
+impl LogoKind {
+    /// By content: a file's name says nothing.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+            return Some(Self::Png);
+        }
+        let text = std::str::from_utf8(bytes).ok()?.trim_start_matches('\u{feff}').trim_start();
+        (text.starts_with('<') && text.contains("<svg") && !text.starts_with("<!DOCTYPE html")).then_some(Self::Svg)
+    }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let wrong = if text.trim().is_empty() {
+        "may not be empty".to_owned()
+    } else if text.chars().any(char::is_control) {
+        "is one line of text".to_owned()
+    } else if text.chars().count() > NAME_MAX {
+        format!("{NAME_MAX} characters at most")
+    } else {
+        return Ok(text.trim().to_owned());
+    };
+    Err(wrong)
+}
+
+fn colours(section: &Section<'_>) -> Option<Colours> {
+    let (light, dark) = (section.section("colours", "[pages.colours]"), section.section("dark", "[pages.dark]"));
+    let by_day = palette(&light, Palette::LIGHT);
+    let accent = light.key_at("accent").map(|_| Palette::accent_in_the_dark(by_day.accent, Palette::DARK.card));
+    let by_night = palette(&dark, Palette { accent: accent.unwrap_or(Palette::DARK.accent), ..Palette::DARK });
+    for (section, palette) in [(&light, by_day), (&dark, by_night)] {
+        if !section.is_stated() {
+            continue;
+        }
+        for (text, ground, a, b) in palette.hard_to_read() {
+            let title = if palette == by_day { "colours" } else { "dark" };
+            let contrast = (a.contrast(b) * 10.0).floor() / 10.0;
+            section.warn(
+                section.at(),
+                format!("`{title}`: {text} {a} on {ground} {b} is hard to read: a contrast of {contrast:.1} where 4.5 is the least"),
+            );
+        }
+    }
+    (light.is_stated() || dark.is_stated()).then_some(Colours { light: by_day, dark: by_night })
+}
+
+fn palette(section: &Section<'_>, usual: Palette) -> Palette {
+    let colour = |key, usual: Colour| section.read(key, str::parse::<Colour>).map_or(usual, |said| said.value);
+    let palette = Palette {
+        accent: colour("accent", usual.accent),
+        ground: colour("ground", usual.ground),
+        card: colour("card", usual.card),
+        ink: colour("ink", usual.ink),
+    };
+    section.close();
+    palette
+}
