@@ -31,7 +31,7 @@ async fn whoever_was_sent_back_gets_in_by_nothing_but_an_owners_word() {
     let mut bob = gateway.stranger();
     assert_eq!(bob.visits(&format!("/standup?t={first}")).await.status, 200);
     let mut socket = bob.socket("/ws?room=standup").await.unwrap();
-    let mut poll = bob.asks("GET", "/standup/poll?wait=60", &[("Sec-Fetch-Site", "same-origin")]).await;
+    let mut poll = bob.asks("GET", "/standup/slow", &[("Connection", "close"), ("Sec-Fetch-Site", "same-origin")]).await;
     let listed = olga.fetches("/_roomgate/v1/rooms/standup/presence").await.json();
     let session = listed["data"].as_array().unwrap().iter().find(|p| p["userName"] == "Bob").unwrap()["id"].clone();
     assert_eq!(says(&mut olga, "POST", "/_roomgate/v1/rooms/standup/move-back", &json!({"ids": [session]}).to_string()).await, 200);
@@ -106,7 +106,7 @@ async fn who_waits_learns_of_nobody_else_and_a_stranger_of_nothing() {
     assert_eq!(gateway.stranger().fetches("/_roomgate/access?room=standup").await.json().get("opener"), None);
     assert_eq!(bob.stands("standup").await, "waiting");
     let long = json!({"room": "standup", "name": "Bob", "message": "x".repeat(100_000)});
-    assert_eq!(bob.posts("/_roomgate/knock", &long).await.status, 400);
+    assert_eq!(bob.posts("/_roomgate/knock", &long).await.status, 413);
     let hostile = json!({"room": "standup", "name": "\u{202e}B\u{200b}ob\u{0}\n\u{2066}", "message": format!("a\r\n\u{2029}b\u{2800}{}", "x".repeat(1000))});
     assert_eq!(bob.posts("/_roomgate/knock", &hostile).await.status, 200);
     let shown = olga.waiting("standup").await;
