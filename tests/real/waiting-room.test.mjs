@@ -109,7 +109,9 @@ test('two owners answer at once: one answer counts, and both see whose', async (
   const { page: visitor } = await stranger('two');
   await knock(visitor, 'Cid');
   await Promise.all([ann, bob].map(({ door }) => button(door, 'Allow', 'Cid').waitFor()));
-  await Promise.all([button(ann.door, 'Allow', 'Cid').click(), button(bob.door, 'Deny', 'Cid').click()]);
+  // Pressed in the same instant: a row of somebody who was answered is gone before a careful hand gets there.
+  const press = (door, what) => button(door, what, 'Cid').evaluate((pressed) => pressed.click());
+  await Promise.all([press(ann.door, 'Allow'), press(bob.door, 'Deny')]);
   const outcome = await Promise.any([
     isIn(visitor, 'two').then(() => 'let in by Ann'),
     heading(visitor, 'Not this time').waitFor().then(() => 'turned away by Bob'),

@@ -63,7 +63,7 @@ async fn carry_out(store: &dyn Store, act: &Act, turn: u64) -> String {
     match act.clone() {
         Act::Knock { room, visitor, name } => {
             let asking = Asking::new(id, &room_of(room), person(visitor), &format!("name {name}"), at);
-            let asking = Asking { message: (turn % 3 == 0).then(|| "please".into()), sent_back: turn % 7 == 0, ..asking };
+            let asking = Asking { message: turn.is_multiple_of(3).then(|| "please".into()), sent_back: turn.is_multiple_of(7), ..asking };
             format!("{:?}", store.knock(asking).await)
         }
         Act::Everyone { room, allow, seen } => {
@@ -91,7 +91,7 @@ async fn carry_out(store: &dyn Store, act: &Act, turn: u64) -> String {
                 user: user.map(|n| n.to_string()),
                 token: token.map(|n| TokenId::jti(&n.to_string())),
                 session: session.map(person),
-                network: (turn % 2 == 0).then(|| format!("192.0.2.{}", turn % 5).parse().unwrap()),
+                network: turn.is_multiple_of(2).then(|| format!("192.0.2.{}", turn % 5).parse().unwrap()),
                 name: "somebody".into(),
                 by: by("Grace"),
                 at,
@@ -143,10 +143,11 @@ fn sound(facts: &crate::store::Facts) {
                 b.user.as_deref().map(|u| facts.bar(name, &Known { user: Some(u), ..Known::default() })),
                 b.token.as_ref().map(|t| facts.bar(name, &Known { token: Some(t), ..Known::default() })),
                 b.session.map(|s| facts.bar(name, &Known { session: Some(s), ..Known::default() })),
-            ] {
-                if let Some(found) = found {
-                    assert_eq!(found.map(|found| found.graver(b.kind)), found, "{b:?} does not hold");
-                }
+            ]
+            .into_iter()
+            .flatten()
+            {
+                assert_eq!(found.map(|found| found.graver(b.kind)), found, "{b:?} does not hold");
             }
         }
     }
