@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn whoever_asks_for_nothing_that_can_be_had_is_not_guessed_at() {
         let long = format!("{}de", "aa,".repeat(400));
-        for asked in ["", "it", "zz-Latn", "en;q=0", "de;q=0,*;q=0", "de;q=2", "de;q=-1", "de;q=0.1234", "de;q", "de_DE", "de;level=1", &long]
+        for asked in
+            ["", "it", "zz-Latn", "en;q=0", "de;q=0,*;q=0", "de;q=2", "de;q=-1", "de;q=0.1234", "de;q", "de_DE", "de;level=1", &long]
         {
             assert_eq!(chosen(asked), None, "{asked}");
         }
