@@ -50,7 +50,7 @@
 //! | [`profile`] | which room a request is about, by kind of server | `access`, `target`, `signalling` | tokens, people |
 //! | [`directory`] | what is behind a room's name | `access`, `profile` | who asks |
 //! | [`store`] | what outlives a request | `access` | the clock: time comes with the values; opinions |
-//! | [`config`] | what the operator said | `access`, `token`, `profile`, `directory`, `chance` | everything that runs |
+//! | [`config`] | what the operator said | `access`, `token`, `profile`, `directory`, `chance`, `words` | everything that runs |
 //! | [`live`] | who is inside, by which connections | `access`; its reviewer `gate` and `store` too | how a connection is ended |
 //! | [`gate`] | brings the facts of a request to `access` | `access`, `chance`, `clock`, `config`, `directory`, `live`, `metrics`, `profile`, `store`, `token` | pingora, axum, sockets |
 //! | [`web`] | our own pages and API (axum) | `access`, `gate`, `store`, `chance` | pingora, the proxy, connections |
@@ -59,6 +59,7 @@
 //! | [`upstream`] | where the conferencing server is | `proxy::exchange` (a way to it) | who goes there |
 //! | [`admin`] | metrics and health | `gate` | the public listener |
 //! | [`metrics`] | every series we export | `access` | rooms, people, paths, addresses |
+//! | [`words`] | what our pages say, in which language | nothing | who reads it, and why |
 //! | [`handover`] | how sockets go from an old process to a new one | nothing | who listens on them |
 //! | [`clock`], [`chance`] | the time, random bytes | `access` | |
 //! | [`reload`] | what happens when the files change | `config`, `gate`, `notify`, `proxy::tls`, `server` | |
@@ -118,3 +119,4 @@ pub mod target;
 pub mod token;
 pub mod upstream;
 pub mod web;
+pub mod words;

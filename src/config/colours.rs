@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A colour of a stylesheet: red, green, blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +122,54 @@ impl Palette {
     }
 }
 
+/// By day and by night, and the stylesheet that comes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Colours {
+    /// `colours`.
+    pub light: Palette,
+    /// `dark`.
+    pub dark: Palette,
+    /// Goes over `style.css`.
+    pub sheet: Arc<str>,
+    /// Tells it from others: part of its address.
+    pub digest: u64,
+}
+
+impl Colours {
+    /// Both, with all that is made of them.
+    pub fn new(light: Palette, dark: Palette) -> Self {
+        let sheet = format!(":root{{{}}}\n@media (prefers-color-scheme:dark){{:root{{{}}}}}\n", light.properties(), dark.properties());
+        Self { light, dark, digest: digest(sheet.as_bytes()), sheet: sheet.into() }
+    }
+}
+
+impl Palette {
+    /// The colours of `style.css` that these four are, or that are made of them.
+    fn properties(&self) -> String {
+        let Self { accent, ground, card, ink } = *self;
+        let note = accent.mixed(10, card);
+        let colours = [
+            ("ground", ground),
+            ("card", card),
+            ("ink", ink),
+            ("soft", ink.mixed(72, card).readable_on(&[card, ground], ink)),
+            ("line", ink.mixed(16, card)),
+            ("accent", accent),
+            ("accent-deep", accent.mixed(85, ink)),
+            ("on-accent", accent.text_on_it()),
+            ("note", note),
+            ("note-ink", ink.readable_on(&[note], note.text_on_it())),
+            ("grave", Colour([0x9c, 0x33, 0x28]).readable_on(&[card], card.text_on_it())),
+        ];
+        colours.iter().map(|(name, colour)| format!("--{name}:{colour};")).collect()
+    }
+}
+
+/// FNV-1a: tells versions of a file apart, and guards nothing.
+pub(super) fn digest(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -165,6 +214,24 @@ mod tests {
             for (name, colour) in [("accent", accent), ("ground", ground), ("card", card), ("ink", ink)] {
                 let stated = style[at..].split_once(&format!("--{name}: ")).unwrap().1.split(';').next().unwrap();
                 assert_eq!(Colour::from_str(stated), Ok(colour), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_the_four_are_what_is_made_of_them_can_be_read() {
+        let palettes = [
+            Palette::LIGHT,
+            Palette::DARK,
+            Palette { accent: colour("#ffd400"), ..Palette::LIGHT },
+            Palette { card: colour("#102030"), ground: colour("#000"), ink: colour("#fff"), accent: colour("#fa0") },
+            Palette { card: colour("#888"), ground: colour("#999"), ink: colour("#000"), accent: colour("#111") },
+        ];
+        for palette in palettes {
+            let sheet = Colours::new(palette, Palette::DARK).sheet;
+            let of = |name: &str| colour(sheet.split_once(&format!("--{name}:")).unwrap().1.split(';').next().unwrap());
+            for (text, ground) in [("soft", "card"), ("soft", "ground"), ("on-accent", "accent"), ("note-ink", "note"), ("grave", "card")] {
+                assert!(of(text).contrast(of(ground)) >= READABLE, "{text} on {ground}: {sheet}");
             }
         }
     }

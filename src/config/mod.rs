@@ -23,6 +23,7 @@ mod session;
 mod store;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod tokens;
 mod upstream;
 mod values;
@@ -41,8 +42,8 @@ use crate::token::{Jwks, KeySpec};
 
 pub use crate::directory::{Place, Unknown};
 pub use crate::token::Secret;
-pub use colours::{Colour, Palette, READABLE};
-pub use pages::{Colours, Logo, LogoKind, Pages};
+pub use colours::{Colour, Colours, Palette, READABLE};
+pub use pages::{Logo, LogoKind, Pages};
 pub use problem::{Problem, Warning};
 pub use reach::is_public;
 pub use reload::{Live, News, Reloaded};

@@ -1,10 +1,11 @@
 //! `[pages]`: how do our own pages look, and which languages do they speak?
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::colours::{Colour, Palette};
+use crate::words::Languages;
+
+use super::colours::{Colour, Colours, Palette};
 use super::document::Section;
 use super::file::Desk;
 
@@ -22,10 +23,8 @@ pub struct Pages {
     pub logo: Option<Logo>,
     /// `colours` and `dark`; `None` where neither says anything.
     pub colours: Option<Colours>,
-    /// `languages`: their tags, the first is the default. Empty: all there are.
-    pub languages: Vec<String>,
-    /// `texts`: files with own sentences.
-    pub texts: Vec<PathBuf>,
+    /// `languages`, with the sentences of `texts`.
+    pub languages: Languages,
     /// `overlay`: whether an owner's meeting page gets the small window.
     pub overlay: bool,
 }
@@ -37,6 +36,8 @@ pub struct Logo {
     pub kind: LogoKind,
     /// The file.
     pub bytes: Arc<[u8]>,
+    /// Tells it from others: part of its address.
+    pub digest: u64,
 }
 
 /// What may be a logo.
@@ -54,30 +55,15 @@ impl fmt::Debug for Logo {
     }
 }
 
-/// By day and by night.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Colours {
-    /// `colours`.
-    pub light: Palette,
-    /// `dark`.
-    pub dark: Palette,
-}
-
 impl Desk<'_> {
     pub(super) fn pages(&self, section: &Section<'_>) -> Pages {
         let name = section.read("name", name).map(|said| said.value);
         let logo = self.logo(section);
         let colours = colours(section);
-        let languages: Vec<String> =
-            section.list("languages", |tag| Ok::<_, String>(tag.to_owned())).into_iter().map(|l| l.value).collect();
-        let texts: Vec<PathBuf> =
-            section.list("texts", |file| Ok::<_, String>(self.folder.join(file))).into_iter().map(|t| t.value).collect();
-        for file in &texts {
-            drop(self.watched.borrow_mut().read(file));
-        }
+        let languages = self.languages(section);
         let overlay = section.flag("overlay").is_none_or(|said| said.value);
         section.close();
-        Pages { name, logo, colours, languages, texts, overlay }
+        Pages { name, logo, colours, languages, overlay }
     }
 
     fn logo(&self, section: &Section<'_>) -> Option<Logo> {
@@ -92,7 +78,8 @@ impl Desk<'_> {
             section.problem(path.at, format!("`logo`: {file} is neither an SVG nor a PNG"));
             return None;
         };
-        Some(Logo { kind, bytes: bytes.into() })
+        let digest = super::colours::digest(&bytes);
+        Some(Logo { kind, bytes: bytes.into(), digest })
     }
 }
 
@@ -138,7 +125,7 @@ fn colours(section: &Section<'_>) -> Option<Colours> {
             );
         }
     }
-    (light.is_stated() || dark.is_stated()).then_some(Colours { light: by_day, dark: by_night })
+    (light.is_stated() || dark.is_stated()).then(|| Colours::new(by_day, by_night))
 }
 
 fn palette(section: &Section<'_>, usual: Palette) -> Palette {

@@ -43,6 +43,8 @@ impl Folder {
         folder.write("rooms/bad.toml", "[[room]]\nname = \"a/b\"\n\n[server]\nlisten = \"127.0.0.1:1\"\n");
         folder.write("rooms/broken.toml", "[[room]\n");
         folder.write("rooms/good.toml", "[[room]]\nname = \"included\"\nprivacy = \"private\"\n");
+        folder.write("texts/fr.toml", "dir = \"up\"\n[knock]\ntitle = \" \"\nbutto = \"Toc\"\nname = \"Nom {name}\"\n[doors]\n");
+        folder.write("texts/oc.toml", "[page]\nagain = \"Tornar ensajar\"\n");
         folder.write("revoked.bad", "jti:a\nnobody\n");
         fs::write(folder.path("latin1.toml"), b"[[room]]\nname = \"caf\xe9\"\n").unwrap();
         folder
