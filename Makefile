@@ -30,8 +30,8 @@ bench: ## what a decision, a token, a stanza, a request and thousands of sockets
 fuzz: ## every fuzz target for a bounded time (FUZZ_SECONDS=60 each)
 	@.ci/fuzz $(FUZZ_SECONDS)
 
-screenshots: ## the knocking page and the door console, as pictures in target/screenshots
+screenshots: ## every page of ours on a phone and a desk, light and dark, as pictures in target/screenshots
 	@.ci/install build browser
 	@cargo build
-	@node --test --test-reporter=spec tests/real/peercalls.test.mjs
+	@node --test --test-reporter=spec tests/real/pages.test.mjs tests/real/peercalls.test.mjs
 	@ls -1 target/screenshots/*.png

@@ -53,7 +53,7 @@
 //! | [`config`] | what the operator said | `access`, `token`, `profile`, `directory`, `chance`, `words` | everything that runs |
 //! | [`live`] | who is inside, by which connections | `access`; its reviewer `gate` and `store` too | how a connection is ended |
 //! | [`gate`] | brings the facts of a request to `access` | `access`, `chance`, `clock`, `config`, `directory`, `live`, `metrics`, `profile`, `store`, `token` | pingora, axum, sockets |
-//! | [`web`] | our own pages and API (axum) | `access`, `gate`, `store`, `chance` | pingora, the proxy, connections |
+//! | [`web`] | our own pages and API (axum) | `access`, `gate`, `store`, `chance`, `words`; of the config only [`config::Pages`] | pingora, the proxy, connections |
 //! | [`proxy`] | pingora, one file a phase | `access`, `target`, `profile`, `signalling`, `gate`, `live`, `config`, `metrics`, `chance`, `upstream`; of the pages only [`web::refusal`] and the address of a script, [`web::overlay`] | the store, the keys |
 //! | [`notify`] | who outside is told what happened | `access`, `chance`, `clock`, `config`, `metrics`, `store` | visitors: it reads what is stored, and nobody waits for it |
 //! | [`upstream`] | where the conferencing server is | `proxy::exchange` (a way to it) | who goes there |

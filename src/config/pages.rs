@@ -49,6 +49,31 @@ pub enum LogoKind {
     Png,
 }
 
+impl LogoKind {
+    /// As `Content-Type` says it.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Svg => "image/svg+xml",
+            Self::Png => "image/png",
+        }
+    }
+
+    /// How such a file's name ends.
+    pub const fn ending(self) -> &'static str {
+        match self {
+            Self::Svg => "svg",
+            Self::Png => "png",
+        }
+    }
+}
+
+impl Default for Pages {
+    /// As if nothing were stated.
+    fn default() -> Self {
+        Self { name: None, logo: None, colours: None, languages: Languages::default(), overlay: true }
+    }
+}
+
 impl fmt::Debug for Logo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Logo({:?}, {} bytes)", self.kind, self.bytes.len())

@@ -298,6 +298,9 @@ fn all_examples_work() {
     for path in tomls(&examples.join("rooms")) {
         folder.write(&format!("rooms/{}", path.file_name().unwrap().to_str().unwrap()), &fs::read_to_string(&path).unwrap());
     }
+    for name in ["logo.svg", "texts/en.toml", "texts/de-AT.toml"] {
+        folder.write(name, &fs::read_to_string(examples.join(name)).unwrap());
+    }
     let mut seen = Vec::new();
     for path in tomls(&examples) {
         let (config, warnings) = folder.load(&fs::read_to_string(&path).unwrap()).unwrap_or_else(|p| panic!("{}: {p:#?}", path.display()));
@@ -305,13 +308,17 @@ fn all_examples_work() {
         let expected = if name == "minimal.toml" { 2 } else { 0 };
         assert_eq!(warnings.len(), expected, "{name}: {warnings:#?}");
         assert!(room(&config, "standup").is_some(), "{name}");
+        if name == "pages.toml" {
+            let title = |asked: &str| config.pages.languages.choose(Some(asked.as_bytes())).get("knock", "title").unwrap().to_owned();
+            assert_eq!([title("ja"), title("de-DE"), title("de-AT")], ["Welcome to our waiting room", "Bitte anklopfen", "Grüß Gott!"]);
+        }
         if name == "roomgate.toml" {
             assert!(room(&config, "retro").is_some(), "rooms/example.toml is read");
         }
         seen.push(name);
     }
     seen.sort();
-    assert_eq!(seen, ["jitsi.toml", "minimal.toml", "peercalls.toml", "roomgate.toml", "webhooks.toml"]);
+    assert_eq!(seen, ["jitsi.toml", "minimal.toml", "pages.toml", "peercalls.toml", "roomgate.toml", "webhooks.toml"]);
 }
 
 #[test]

@@ -6,7 +6,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::header::ACCEPT_LANGUAGE;
+use http::{HeaderValue, StatusCode};
 use pingora::proxy::Session as Http;
 
 use super::Proxy;
@@ -19,7 +20,7 @@ use crate::gate::caller::whence;
 use crate::gate::{Caller, Gate};
 use crate::profile::{Asked, Target};
 use crate::target::{self, CanonicalPath, Wish};
-use crate::web::refusal::{No, Scene, refusal_json, refusal_page};
+use crate::web::refusal::{Look, No, Scene, refusal_json, refusal_page};
 
 /// Where our own pages live.
 pub const OWN: &str = "/_roomgate/";
@@ -44,6 +45,8 @@ pub(super) struct Asker<'a> {
     config: &'a Config,
     /// A person's page load: answered with pages and redirects. All others get JSON and never a redirect.
     pub(super) navigation: bool,
+    /// `Accept-Language`.
+    language: Option<HeaderValue>,
     pub(super) now: Timestamp,
 }
 
@@ -54,7 +57,8 @@ impl Asker<'_> {
         let door = room.filter(|_| self.navigation && no.level() == AccessLevel::Lobby);
         let door = door.and_then(|room| self.knock_page(room, &exchange.target));
         let (hide, frames) = (self.config.rooms.hide, &self.config.server.frames);
-        let scene = Scene { room, token, came, hide, frames, now: self.now, door: door.as_deref() };
+        let look = Look::of(&self.config.pages, self.language.as_ref());
+        let scene = Scene { room, token, came, hide, frames, now: self.now, door: door.as_deref(), look: &look };
         let response = if self.navigation { refusal_page(no, &scene) } else { refusal_json(no, &scene) };
         Next::Answer(response.into())
     }
@@ -82,7 +86,9 @@ impl Proxy {
         let config = gate.config().clone();
         let now = gate.clock().now();
         let head = http.req_header();
-        let asker = Asker { gate: &gate, config: &config, navigation: target::navigation(&head.method, &head.headers), now };
+        let navigation = target::navigation(&head.method, &head.headers);
+        let language = head.headers.get(ACCEPT_LANGUAGE).cloned();
+        let asker = Asker { gate: &gate, config: &config, navigation, language, now };
 
         // Is it one request, and can it be read in one way only?
         let whole = http.to_h1_raw();

@@ -55,7 +55,7 @@ use crate::chance::Chance;
 use crate::gate::Gate;
 use crate::target::{Hosts, KeptBack};
 use crate::upstream::Upstream;
-use crate::web::refusal::{No, Scene, refusal_json, refusal_page};
+use crate::web::refusal::{Look, No, Scene, refusal_json, refusal_page};
 
 /// So many bytes may a request to our own pages have.
 const OWN_BODY: usize = 64 * 1024;
@@ -129,6 +129,7 @@ impl Proxy {
     /// A failure to forward, told to the one who waits.
     async fn sorry(&self, session: &mut Session, exchange: &mut Exchange, status: u16) {
         let config = self.gate.config();
+        let look = Look::of(&config.pages, session.req_header().headers.get(http::header::ACCEPT_LANGUAGE));
         let scene = Scene {
             room: None,
             token: None,
@@ -137,6 +138,7 @@ impl Proxy {
             frames: &config.server.frames,
             now: self.gate.clock().now(),
             door: None,
+            look: &look,
         };
         let head = session.req_header();
         let no = if status < 500 { No::BadRequest } else { No::Unavailable };

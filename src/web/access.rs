@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::people::{self, Choice, Inside, KeptOut, Waiting};
 use super::refusal::No;
 use super::sent::{Asked, json, with_cookies};
-use super::{Halt, Owner, Shape, Web, visitor, when};
+use super::{Halt, Here, Owner, Shape, Web, visitor, when};
 use crate::access::{Decision, Hold, Refusal, Role, RoomName, TokenFault};
 use crate::chance::NoChance;
 use crate::gate::{Caller, Judged, Speaks};
@@ -145,7 +144,7 @@ impl Door {
 
 /// `GET /_roomgate/access?room=NAME`. A browser that is not known yet is from now on: a page that is not ours begins here.
 pub(super) async fn level(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Asked(asked): Asked<OfRoom>,
 ) -> Result<Response, Halt> {

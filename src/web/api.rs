@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::extract::Path;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::{Extension, Json};
 use http::{HeaderMap, StatusCode};
@@ -15,9 +15,10 @@ use super::people::{self, Choice, KeptOut, Waiting};
 use super::refusal::No;
 use super::sent::json;
 use super::words::Note;
-use super::{Halt, Owner, Shape, Web};
+use super::{Halt, Here, Owner, Shape, Web};
 use crate::access::{Answer, Bar, Id};
 use crate::gate::Caller;
+use crate::words::Words;
 
 /// As many people one request may name.
 const MANY: usize = 100;
@@ -51,7 +52,7 @@ impl Web {
 
 /// `GET …/waiting-participants`.
 pub(super) async fn waiting(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Path(room): Path<String>,
 ) -> Result<Response, Halt> {
@@ -96,27 +97,27 @@ struct Conflicting {
 }
 
 impl Conflicting {
-    fn new(id: Option<String>, failure: &Failure) -> Self {
+    fn new(id: Option<String>, failure: &Failure, words: &Words) -> Self {
         let (error, by) = match failure {
             Failure::Conflict(_, by) => ("conflict", by.clone()),
             Failure::Store => ("server-error", None),
         };
-        Self { id, error, code: failure.note().code(), info: failure.told(), by }
+        Self { id, error, code: failure.note().code(), info: failure.told(words), by }
     }
 }
 
-fn conflict(failure: &Failure) -> Response {
+fn conflict(failure: &Failure, words: &Words) -> Response {
     let status = match failure {
         Failure::Conflict(Note::Gone, _) => StatusCode::NOT_FOUND,
         Failure::Conflict(..) => StatusCode::CONFLICT,
         Failure::Store => StatusCode::SERVICE_UNAVAILABLE,
     };
-    json(status, &Conflicting::new(None, failure))
+    json(status, &Conflicting::new(None, failure, words))
 }
 
 /// `PATCH …/waiting-participants/:id`.
 pub(super) async fn answer(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Path((room, id)): Path<(String, String)>,
     headers: HeaderMap,
@@ -133,7 +134,7 @@ pub(super) async fn answer(
     }
     Ok(match done {
         Ok(()) => json(StatusCode::OK, &One { id: &id }),
-        Err(failure) => conflict(&failure),
+        Err(failure) => conflict(&failure, &orders.words()),
     })
 }
 
@@ -155,7 +156,7 @@ struct Many {
 
 /// `PATCH …/waiting-participants`: several at once, by id, or all who wait at this moment (`*`).
 pub(super) async fn answer_many(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Path(room): Path<String>,
     headers: HeaderMap,
@@ -182,13 +183,13 @@ pub(super) async fn answer_many(
     if remember.is_some()
         && let Err(failure) = orders.remember(remember).await
     {
-        return Ok(conflict(&failure));
+        return Ok(conflict(&failure, &orders.words()));
     }
     let mut done = Many { ids: Vec::new(), conflicts: Vec::new() };
     for (id, answer, seen) in answers {
         match orders.answer(id, answer, seen).await {
             Ok(()) => done.ids.push(id.to_string()),
-            Err(failure) => done.conflicts.push(Conflicting::new(Some(id.to_string()), &failure)),
+            Err(failure) => done.conflicts.push(Conflicting::new(Some(id.to_string()), &failure, &orders.words())),
         }
     }
     if let Some(update) = everybody {
@@ -198,7 +199,7 @@ pub(super) async fn answer_many(
             .then(|| people::waiting(&web, &owner).iter().map(|k| (k.id, k.version)).filter(|(id, _)| !named(id)).collect());
         match orders.answer_everyone(update.answer(), others.as_deref()).await {
             Ok(reached) => done.ids.extend(reached.iter().map(Id::to_string)),
-            Err(failure) => return Ok(conflict(&failure)),
+            Err(failure) => return Ok(conflict(&failure, &orders.words())),
         }
     }
     let status = if done.ids.is_empty() && !done.conflicts.is_empty() { StatusCode::CONFLICT } else { StatusCode::OK };
@@ -221,7 +222,7 @@ struct Participant {
 
 /// `GET …/presence`.
 pub(super) async fn presence(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Path(room): Path<String>,
 ) -> Result<Response, Halt> {
@@ -263,7 +264,7 @@ struct Ejected {
 
 /// `POST …/eject`. Ids of nobody are no error.
 pub(super) async fn eject(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Path(room): Path<String>,
     headers: HeaderMap,
@@ -282,18 +283,14 @@ pub(super) async fn eject(
         match orders.keep_out(session, kind, eject.ban && eject.lasting, eject.network).await {
             Ok(true) => ejected_ids.push(id),
             Ok(false) => {}
-            Err(failure) => return Ok(conflict(&failure)),
+            Err(failure) => return Ok(conflict(&failure, &orders.words())),
         }
     }
     Ok(json(StatusCode::OK, &Ejected { ejected_ids }))
 }
 
 /// `GET …/bans`.
-pub(super) async fn bans(
-    State(web): State<Web>,
-    Extension(caller): Extension<Arc<Caller>>,
-    Path(room): Path<String>,
-) -> Result<Response, Halt> {
+pub(super) async fn bans(Here(web): Here, Extension(caller): Extension<Arc<Caller>>, Path(room): Path<String>) -> Result<Response, Halt> {
     let owner = web.owner_of(&caller, &room).await?;
     Ok(Listed::<KeptOut>::answer(people::kept_out(&web, &owner)))
 }
@@ -306,17 +303,18 @@ struct Deleted<'a> {
 
 /// `DELETE …/bans/:id`.
 pub(super) async fn lift(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Path((room, id)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Halt> {
     let owner = web.owner_of(&caller, &room).await?;
     let ban = Id::parse(&id).ok_or_else(|| web.absent())?;
-    match (Orders { web: &web, owner: &owner, through: through(&headers) }).lift(ban).await {
+    let orders = Orders { web: &web, owner: &owner, through: through(&headers) };
+    match orders.lift(ban).await {
         Ok(true) => Ok(json(StatusCode::OK, &Deleted { deleted: true, id: &id })),
         Ok(false) => Err(web.absent()),
-        Err(failure) => Ok(conflict(&failure)),
+        Err(failure) => Ok(conflict(&failure, &orders.words())),
     }
 }
 
@@ -335,7 +333,7 @@ struct Moved {
 
 /// `POST …/move-back`. Ids of nobody are no error.
 pub(super) async fn move_back(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Path(room): Path<String>,
     headers: HeaderMap,
@@ -353,7 +351,7 @@ pub(super) async fn move_back(
         match orders.move_back(session).await {
             Ok(true) => moved_ids.push(id),
             Ok(false) => {}
-            Err(failure) => return Ok(conflict(&failure)),
+            Err(failure) => return Ok(conflict(&failure, &orders.words())),
         }
     }
     Ok(json(StatusCode::OK, &Moved { moved_ids }))
@@ -361,7 +359,7 @@ pub(super) async fn move_back(
 
 /// `GET …/remembered`: what an owner said of whoever knocks from now on.
 pub(super) async fn remembered(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Path(room): Path<String>,
 ) -> Result<Response, Halt> {
@@ -385,7 +383,7 @@ enum Told {
 
 /// `PUT …/remembered`.
 pub(super) async fn remember(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Path(room): Path<String>,
     headers: HeaderMap,
@@ -402,7 +400,7 @@ pub(super) async fn remember(
 
 /// `DELETE …/remembered`: owners want to be asked each time again.
 pub(super) async fn ask_again(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Path(room): Path<String>,
     headers: HeaderMap,
@@ -412,9 +410,10 @@ pub(super) async fn ask_again(
 }
 
 async fn put_choice(web: &Web, owner: &Owner, headers: &HeaderMap, answer: Option<Answer>) -> Result<Response, Halt> {
-    match (Orders { web, owner, through: through(headers) }).remember(answer).await {
+    let orders = Orders { web, owner, through: through(headers) };
+    match orders.remember(answer).await {
         Ok(()) => Ok(choice(web, owner)),
-        Err(failure) => Ok(conflict(&failure)),
+        Err(failure) => Ok(conflict(&failure, &orders.words())),
     }
 }
 

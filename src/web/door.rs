@@ -4,20 +4,23 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::assets::{ASSETS, Assets};
+use super::look::Brand;
+#[cfg(test)]
+use super::look::Look;
 use super::orders::{Failure, Orders};
 use super::people::{self, Choice, Decided, Inside, KeptOut, Waiting};
 use super::refusal::No;
 use super::sent::{Asked, Sent, json, page as html, see_other, with_cookies};
-use super::words::{ENGLISH, Note, Words};
-use super::{Halt, Owner, Shape, Web, address, visitor};
+use super::words::Note;
+use super::{Halt, Here, Owner, Shape, Web, address, visitor};
 use crate::access::{Answer, Bar, Id, RoomName, Through};
 use crate::gate::Caller;
+use crate::words::Words;
 
 /// How many of those who wait are shown, the first first.
 pub(super) const SHOWN: usize = 100;
@@ -25,7 +28,8 @@ pub(super) const SHOWN: usize = 100;
 #[derive(Template)]
 #[template(path = "door.html")]
 pub(super) struct DoorPage<'a> {
-    words: &'static Words,
+    words: &'a Words,
+    brand: &'a Brand,
     assets: &'static Assets,
     room: &'a str,
     /// The room's own page.
@@ -33,7 +37,7 @@ pub(super) struct DoorPage<'a> {
     /// This page's own address, without a note.
     here: &'a str,
     form: &'a str,
-    note: Option<&'static str>,
+    note: Option<&'a str>,
     shown: usize,
     waiting_count: usize,
     more: usize,
@@ -57,7 +61,7 @@ pub(super) struct AtDoor {
 
 /// The console, for those who are owners now.
 pub(super) async fn page(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Asked(asked): Asked<AtDoor>,
 ) -> Result<Response, Halt> {
@@ -68,14 +72,16 @@ pub(super) async fn page(
     let knocks = people::waiting(&web, &owner);
     let waiting: Vec<Waiting> = knocks.iter().take(SHOWN).map(|k| Waiting::from(&**k)).collect();
     let here = address("door", &room, &[]);
+    let words = &*web.look.words;
     let page = DoorPage {
-        words: &ENGLISH,
+        words,
+        brand: &web.look.brand,
         assets: &ASSETS,
         room: room.as_str(),
         page: &web.gate.profile().page(&room),
         here: &here,
         form: &form,
-        note: asked.note.as_deref().and_then(Note::parse).map(|note| ENGLISH.note(note)),
+        note: asked.note.as_deref().and_then(Note::parse).map(|note| words.told(note)),
         shown: SHOWN,
         waiting_count: knocks.len(),
         more: knocks.len().saturating_sub(waiting.len()),
@@ -145,11 +151,7 @@ enum Order {
 }
 
 /// `POST /_roomgate/door`: one order, from a page of ours that this browser was given.
-pub(super) async fn order(
-    State(web): State<Web>,
-    Extension(caller): Extension<Arc<Caller>>,
-    sent: Sent<Ordered>,
-) -> Result<Response, Halt> {
+pub(super) async fn order(Here(web): Here, Extension(caller): Extension<Arc<Caller>>, sent: Sent<Ordered>) -> Result<Response, Halt> {
     let (shape, ordered) = (sent.shape, sent.value);
     let room = web.room(shape, &ordered.room)?;
     let owner = web.owner(shape, &caller, &room).await?;
@@ -159,7 +161,7 @@ pub(super) async fn order(
     } else {
         Err(Failure::Conflict(Note::Stale, None))
     };
-    Ok(tell(shape, &room, outcome))
+    Ok(tell(&web.look.words, shape, &room, outcome))
 }
 
 async fn carry_out(web: &Web, owner: &Owner, ordered: &Ordered) -> Result<Note, Failure> {
@@ -223,10 +225,10 @@ struct Told<'a> {
     info: &'a str,
 }
 
-fn tell(shape: Shape, room: &RoomName, outcome: Result<Note, Failure>) -> Response {
+fn tell(words: &Words, shape: Shape, room: &RoomName, outcome: Result<Note, Failure>) -> Response {
     let (note, info) = match &outcome {
-        Ok(note) => (*note, ENGLISH.note(*note).to_owned()),
-        Err(failure) => (failure.note(), failure.told()),
+        Ok(note) => (*note, words.told(*note).to_owned()),
+        Err(failure) => (failure.note(), failure.told(words)),
     };
     let status = match outcome {
         Ok(_) => StatusCode::OK,
@@ -253,7 +255,8 @@ pub(super) fn samples() -> Vec<(&'static str, String)> {
     let page = |waiting: Vec<Waiting>, inside: Vec<Inside>, bans: Vec<KeptOut>, note| {
         let seen = waiting.iter().map(|w| format!("{}.{}", w.id, w.version)).collect::<Vec<_>>().join(" ");
         DoorPage {
-            words: &ENGLISH,
+            words: &Look::test().words,
+            brand: &Look::test().brand,
             assets: &ASSETS,
             room: "standup",
             page: "/call/standup",

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
@@ -22,7 +21,7 @@ use super::news::Ear;
 use super::people::{self, Choice, Inside, KeptOut, Waiting};
 use super::refusal::No;
 use super::sent::Asked;
-use super::{Halt, Owner, Shape, Web, visitor};
+use super::{Halt, Here, Owner, Shape, Web, visitor};
 use crate::access::{AccessLevel, Decision, Id, Knock, KnockState, Role, RoomName};
 use crate::gate::{Caller, Judged, Moment};
 
@@ -41,7 +40,7 @@ const RETRY: Duration = Duration::from_secs(3);
 
 /// `GET /_roomgate/events?room=NAME`.
 pub(super) async fn stream(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Asked(asked): Asked<OfRoom>,
 ) -> Result<Response, Halt> {

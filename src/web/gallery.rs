@@ -8,6 +8,7 @@ use askama::Template as _;
 use super::assets::{ASSETS, UNDER};
 use super::door::samples;
 use super::knock::{KnockPage, State};
+use super::look::Look;
 use super::refusal::{No, Scene, refusal_page};
 use crate::access::{Hold, Refusal, RoomName, Timestamp, TokenFault};
 
@@ -30,7 +31,7 @@ fn gallery() {
     for no in super::refusal::tests_all() {
         let token = matches!(no, No::Refused(Refusal::Private)).then_some(TokenFault::Expired);
         let door = matches!(no, No::Held(Hold::MayKnock) | No::Refused(Refusal::Denied)).then_some("/_roomgate/knock?room=standup");
-        let scene = Scene { room: Some(&room), token, came: false, hide: false, frames: &[], now: NOW, door };
+        let scene = Scene { room: Some(&room), token, came: false, hide: false, frames: &[], now: NOW, door, look: Look::test() };
         write(&format!("refusal-{}", no.code()), refusal_page(&no, &scene).into_body());
     }
     let states = [
@@ -41,7 +42,7 @@ fn gallery() {
         State::Full,
     ];
     for (n, state) in states.into_iter().enumerate() {
-        let mut page = KnockPage::new(&room, state, "Ann O'Neill", "/call/standup", None);
+        let mut page = KnockPage::new(Look::test(), &room, state, "Ann O'Neill", "/call/standup", None);
         page.token = (n == 0).then_some("This link has expired. Ask whoever invited you for a new one.");
         write(&format!("knock-{n}-{}", state.code()), page.render().unwrap());
     }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
@@ -13,13 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::access::{AccessState, OfRoom, cooldown, introduction, seconds};
 use super::assets::{ASSETS, Assets};
+use super::look::{Brand, Look};
 use super::refusal::No;
 use super::sent::{Asked, Sent, json, page as html, see_other, with_cookies};
-use super::words::{ENGLISH, Words};
-use super::{Halt, Shape, Web, address, visitor};
+use super::{Halt, Here, Shape, Web, address, visitor};
 use crate::access::{Decision, Hold, Refusal, RoomName, display_name};
 use crate::gate::{Brought, Caller, Judged};
 use crate::store::{Asking, KnockError};
+use crate::words::Words;
 
 /// How far somebody at the door has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +55,10 @@ impl State {
 #[derive(Template)]
 #[template(path = "knock.html")]
 pub(super) struct KnockPage<'a> {
-    words: &'static Words,
+    words: &'a Words,
+    brand: &'a Brand,
     assets: &'static Assets,
-    title: &'static str,
+    title: &'a str,
     room: &'a str,
     state: State,
     /// Whole seconds.
@@ -72,14 +73,14 @@ pub(super) struct KnockPage<'a> {
     destination: &'a str,
     /// The same, sealed, to survive a form.
     to: Option<&'a str>,
-    pub(super) token: Option<&'static str>,
+    pub(super) token: Option<&'a str>,
     pub(super) problem: Option<&'a str>,
     /// When a page without scripts looks again, in seconds.
     refresh: Option<u64>,
 }
 
 impl<'a> KnockPage<'a> {
-    pub(super) fn new(room: &'a RoomName, state: State, name: &'a str, destination: &'a str, to: Option<&'a str>) -> Self {
+    pub(super) fn new(look: &'a Look, room: &'a RoomName, state: State, name: &'a str, destination: &'a str, to: Option<&'a str>) -> Self {
         let cooldown = match state {
             State::Denied { cooldown } if !cooldown.is_zero() => cooldown.as_secs().saturating_add(1),
             State::Denied { .. } | State::MayKnock | State::Waiting | State::NoPlace | State::Full => 0,
@@ -90,16 +91,17 @@ impl<'a> KnockPage<'a> {
             State::Full => Some(0),
             State::MayKnock | State::Denied { .. } => None,
         };
-        let words = &ENGLISH;
-        let title = match state {
-            State::MayKnock => words.knock.title,
-            State::Waiting => words.knock.waiting_title,
-            State::Denied { .. } => words.knock.denied_title,
-            State::NoPlace => words.knock.no_place_title,
-            State::Full => words.knock.open_title,
+        let words = &*look.words;
+        let title: &str = match state {
+            State::MayKnock => &words.knock.title,
+            State::Waiting => &words.knock.waiting_title,
+            State::Denied { .. } => &words.knock.denied_title,
+            State::NoPlace => &words.knock.no_place_title,
+            State::Full => &words.knock.open_title,
         };
         Self {
             words,
+            brand: &look.brand,
             assets: &ASSETS,
             title,
             room: room.as_str(),
@@ -127,7 +129,7 @@ pub(super) struct AtDoor {
 
 /// `GET /_roomgate/knock?room=NAME[&to=SEALED]`.
 pub(super) async fn page(
-    Shared(web): Shared<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Asked(asked): Asked<AtDoor>,
 ) -> Result<Response, Halt> {
@@ -164,7 +166,7 @@ enum Order {
 }
 
 /// `POST /_roomgate/knock`: knocks, renames a knock, or (`do=leave`) takes it back.
-pub(super) async fn ask(Shared(web): Shared<Web>, Extension(caller): Extension<Arc<Caller>>, sent: Sent<Knocks>) -> Result<Response, Halt> {
+pub(super) async fn ask(Here(web): Here, Extension(caller): Extension<Arc<Caller>>, sent: Sent<Knocks>) -> Result<Response, Halt> {
     let (shape, Knocks { room, name, message, to, order }) = (sent.shape, sent.value);
     let room = web.room(shape, &room)?;
     let visit = Visit::new(&web, &caller, &room, to, shape).await?;
@@ -179,14 +181,14 @@ pub(super) async fn ask(Shared(web): Shared<Web>, Extension(caller): Extension<A
         State::Denied { .. } | State::MayKnock | State::Waiting => {}
     }
     let Some(name) = display_name(&name) else {
-        return Ok(visit.problem(StatusCode::BAD_REQUEST, "bad-request", ENGLISH.knock.no_name, None));
+        return Ok(visit.problem(StatusCode::BAD_REQUEST, "bad-request", &web.look.words.knock.no_name, None));
     };
     let limited = |text, wait| {
         web.gate.metrics().knocked("limited");
         visit.problem(StatusCode::TOO_MANY_REQUESTS, "too-many", text, Some(wait))
     };
     if let Err(wait) = web.limits.knock(browser, &room, caller.whence.address) {
-        return Ok(limited(ENGLISH.knock.too_many, wait));
+        return Ok(limited(&web.look.words.knock.too_many, wait));
     }
     let unavailable = || web.stop(shape, &No::Unavailable, &caller, &visit.judged);
     let id = web.gate.chance().id().map_err(|_| unavailable())?;
@@ -198,7 +200,7 @@ pub(super) async fn ask(Shared(web): Shared<Web>, Extension(caller): Extension<A
             web.gate.metrics().knocked("asked");
             visit.answer().await
         }
-        Err(KnockError::Crowded) => Ok(limited(ENGLISH.knock.crowded, Duration::from_secs(60))),
+        Err(KnockError::Crowded) => Ok(limited(&web.look.words.knock.crowded, Duration::from_secs(60))),
         Err(KnockError::Store(error)) => {
             tracing::error!(%error, "a knock could not be written down");
             Err(unavailable())
@@ -208,7 +210,7 @@ pub(super) async fn ask(Shared(web): Shared<Web>, Extension(caller): Extension<A
 
 /// `DELETE /_roomgate/knock?room=NAME`: takes a knock back.
 pub(super) async fn leave(
-    Shared(web): Shared<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Asked(asked): Asked<OfRoom>,
 ) -> Result<Response, Halt> {
@@ -283,12 +285,14 @@ impl<'a> Visit<'a> {
     fn too_soon(&self, cooldown: Duration) -> Response {
         match self.shape {
             Shape::Page => see_other(&self.here()),
-            Shape::Json | Shape::Api => self.problem(StatusCode::TOO_MANY_REQUESTS, "denied", ENGLISH.knock.denied_soon, Some(cooldown)),
+            Shape::Json | Shape::Api => {
+                self.problem(StatusCode::TOO_MANY_REQUESTS, "denied", &self.web.look.words.knock.denied_soon, Some(cooldown))
+            }
         }
     }
 
     /// The page, or a line of JSON, with what is in the way.
-    fn problem(&self, status: StatusCode, code: &'static str, message: &'static str, wait: Option<Duration>) -> Response {
+    fn problem(&self, status: StatusCode, code: &'static str, message: &str, wait: Option<Duration>) -> Response {
         let retry_after = wait.map(seconds);
         let mut response = match self.shape {
             Shape::Page => match self.state() {
@@ -314,8 +318,8 @@ impl<'a> Visit<'a> {
         };
         let vouched = vouched.and_then(|grant| grant.person.name.as_deref());
         let name = knock.as_ref().map(|k| &*k.name).or(vouched).and_then(display_name).unwrap_or_default();
-        let mut page = KnockPage::new(self.room, state, &name, &self.destination, self.to.as_deref());
-        page.token = self.judged.outcome.token.or(self.caller.notice).map(|fault| ENGLISH.token(fault));
+        let mut page = KnockPage::new(&self.web.look, self.room, state, &name, &self.destination, self.to.as_deref());
+        page.token = self.judged.outcome.token.or(self.caller.notice).map(|fault| self.web.look.words.link(fault));
         page.problem = problem;
         page.message = knock.as_ref().and_then(|k| k.message.as_deref()).unwrap_or_default();
         page.opener = state == State::Waiting && self.web.somebody_can_open(self.room);
@@ -325,9 +329,9 @@ impl<'a> Visit<'a> {
 }
 
 #[derive(Serialize)]
-struct Problem {
+struct Problem<'a> {
     code: &'static str,
-    message: &'static str,
+    message: &'a str,
     access: super::access::Level,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,

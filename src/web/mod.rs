@@ -6,7 +6,8 @@
 //! | | |
 //! | --- | --- |
 //! | [`refusal`] | who does not get in, in HTTP's words; used in front of this router too |
-//! | `words` | every sentence |
+//! | `words` | which sentence is said of what |
+//! | `look` | the language of a page, and whose place it is |
 //! | `policy` | the headers of a page |
 //! | `origin` | which requests of a browser are its user's own |
 //! | `knock` | the knocking page |
@@ -24,6 +25,7 @@ mod events;
 mod gallery;
 mod knock;
 mod limits;
+mod look;
 mod news;
 mod orders;
 mod origin;
@@ -42,17 +44,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch, post};
-use http::HeaderMap;
-use http::header::IF_NONE_MATCH;
+use http::header::{ACCEPT_LANGUAGE, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::access::{By, Decision, Id, Permit, Role, RoomName, Through, TokenFault, display_name};
 use crate::gate::{Brought, Caller, Gate, Judged, Moment, Speaks};
 
+use look::Look;
 use refusal::{No, Scene, api_error, refusal_json, refusal_page};
 
 /// The largest request body, in bytes: a token has 8 KiB, a list of a hundred people less than that.
@@ -60,7 +63,8 @@ const BODY_MAX: usize = 64 * 1024;
 
 /// The pages and the API. Each request needs an `Arc<Caller>` in its extensions; one without is refused with 503.
 pub fn router(gate: Arc<Gate>) -> Router {
-    let web = Web { limits: Arc::new(limits::Limits::new(&gate)), news: Arc::new(news::News::new(&gate)), gate };
+    let look = Look::of(&gate.config().pages, None);
+    let web = Web { limits: Arc::new(limits::Limits::new(&gate)), news: Arc::new(news::News::new(&gate)), gate, look };
     Router::new()
         .route("/_roomgate/knock", get(knock::page).post(knock::ask).delete(knock::leave))
         .route("/_roomgate/door", get(door::page).post(door::order))
@@ -86,7 +90,10 @@ pub fn router(gate: Arc<Gate>) -> Router {
         .with_state(web)
 }
 
-async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+async fn asset(State(web): State<Web>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    if let Some(own) = look::serve(&web.gate.config().pages, &name, known(&headers)) {
+        return own.map(axum::body::Body::from);
+    }
     assets::ASSETS.serve(&name, known(&headers)).map(axum::body::Body::from)
 }
 
@@ -106,7 +113,7 @@ fn known(headers: &HeaderMap) -> Option<&str> {
     headers.get(IF_NONE_MATCH).and_then(|v| v.to_str().ok())
 }
 
-async fn nowhere(State(web): State<Web>, headers: HeaderMap) -> Response {
+async fn nowhere(Here(web): Here, headers: HeaderMap) -> Response {
     let shape = if sent::wants_json(&headers) { Shape::Json } else { Shape::Page };
     web.halt(shape, &No::UnknownPath, None, None, false).into_response()
 }
@@ -117,6 +124,19 @@ struct Web {
     gate: Arc<Gate>,
     limits: Arc<limits::Limits>,
     news: Arc<news::News>,
+    /// How the pages look and speak to this request.
+    look: Look,
+}
+
+/// The same, as this request wants to be spoken to.
+struct Here(Web);
+
+impl FromRequestParts<Web> for Here {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut http::request::Parts, web: &Web) -> Result<Self, Self::Rejection> {
+        Ok(Self(web.looking(parts.headers.get(ACCEPT_LANGUAGE))))
+    }
 }
 
 /// How somebody wants to be told.
@@ -162,10 +182,14 @@ impl Owner {
 }
 
 impl Web {
+    fn looking(&self, asked: Option<&HeaderValue>) -> Self {
+        Self { look: Look::of(&self.gate.config().pages, asked), ..self.clone() }
+    }
+
     fn halt(&self, shape: Shape, no: &No, room: Option<&RoomName>, token: Option<TokenFault>, came: bool) -> Halt {
         let config = self.gate.config();
-        let scene =
-            Scene { room, token, came, hide: config.rooms.hide, frames: &config.server.frames, now: self.gate.clock().now(), door: None };
+        let (hide, frames, now) = (config.rooms.hide, &config.server.frames, self.gate.clock().now());
+        let scene = Scene { room, token, came, hide, frames, now, door: None, look: &self.look };
         Halt(Box::new(match shape {
             Shape::Page => refusal_page(no, &scene),
             Shape::Json => refusal_json(no, &scene),

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
 
-use super::words::{ENGLISH, Note};
+use super::words::Note;
 use super::{Owner, Web};
 use crate::access::{Answer, Bar, By, Id, Network, RoomName, Through, Timestamp};
 use crate::gate::{KeepOut, Participant};
 use crate::store::AnswerError;
+use crate::words::{Words, english};
 
 /// Why an order came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +31,8 @@ impl Failure {
     }
 
     /// The sentence, with who was first.
-    pub(super) fn told(&self) -> String {
-        let sentence = ENGLISH.note(self.note());
+    pub(super) fn told(&self, words: &Words) -> String {
+        let sentence = words.told(self.note());
         match self {
             Self::Conflict(_, Some(by)) => format!("{sentence} ({by})"),
             Self::Conflict(_, None) | Self::Store => sentence.to_owned(),
@@ -56,6 +57,14 @@ pub(super) struct Orders<'a> {
 }
 
 impl Orders<'_> {
+    /// In which words its outcome is told: to a person at a page of ours in theirs, to a program in English.
+    pub(super) fn words(&self) -> Arc<Words> {
+        match self.through {
+            Through::Door | Through::Overlay => self.web.look.words.clone(),
+            Through::Api | Through::Meeting | Through::Choice | Through::Command | Through::Time => english(),
+        }
+    }
+
     fn room(&self) -> &RoomName {
         &self.owner.judged.entry.name
     }
@@ -137,7 +146,7 @@ impl Orders<'_> {
     fn name_of(&self, session: Id) -> String {
         let people = super::people::inside(self.web, self.owner);
         let known = people.into_iter().find(|i| i.id == session.to_string()).map(|i| i.name);
-        known.unwrap_or_else(|| ENGLISH.door.nameless.to_owned())
+        known.unwrap_or_else(|| self.web.look.words.door.nameless.to_string())
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{
@@ -15,11 +15,11 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::refusal::No;
-use super::{Shape, Web, sent};
+use super::{Here, Shape, sent};
 use crate::gate::{Caller, Speaks};
 
 /// Stands before every handler that judges somebody.
-pub(super) async fn check(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+pub(super) async fn check(Here(web): Here, mut request: Request, next: Next) -> Response {
     let shape = if sent::wants_json(request.headers()) { Shape::Json } else { Shape::Page };
     let Some(caller) = request.extensions().get::<Arc<Caller>>().cloned() else {
         // Whoever serves us must say who calls: without that nobody is.

@@ -11,10 +11,10 @@ use serde::Serialize;
 use super::access::OfRoom;
 use super::assets::ASSETS;
 use super::sent::{Asked, json};
-use super::words::ENGLISH;
 use super::{Halt, Shape, Web, address};
 use crate::access::{Decision, Role};
 use crate::gate::{Caller, Moment};
+use crate::words::{self, Direction};
 
 /// Where the script is; what the proxy puts into a page.
 pub fn script() -> &'static str {
@@ -22,67 +22,23 @@ pub fn script() -> &'static str {
 }
 
 #[derive(Serialize)]
-struct Overlay {
+struct Overlay<'w> {
     /// Whether the page's reader may still be inside; where not, opening it again says why.
     stay: bool,
     #[serde(flatten)]
-    owner: Option<ForOwners>,
+    owner: Option<ForOwners<'w>>,
 }
 
 /// What owners get besides.
 #[derive(Serialize)]
-struct ForOwners {
+struct ForOwners<'w> {
     owner: bool,
-    lang: &'static str,
-    words: &'static Sentences,
+    lang: &'w str,
+    dir: Direction,
+    words: &'w words::Overlay,
     /// The console.
     door: String,
 }
-
-/// The small window in an owner’s meeting page; sent to its script as JSON.
-#[derive(Serialize)]
-struct Sentences {
-    label: &'static str,
-    waiting: &'static str,
-    nobody: &'static str,
-    allow: &'static str,
-    deny: &'static str,
-    allow_all: &'static str,
-    deny_all: &'static str,
-    remember: &'static str,
-    letting_in: &'static str,
-    turning_away: &'static str,
-    ask_again: &'static str,
-    moved_back: &'static str,
-    more: &'static str,
-    sound: &'static str,
-    open: &'static str,
-    close: &'static str,
-    console: &'static str,
-    lost: &'static str,
-}
-
-/// English, like all our pages until there are others.
-const SENTENCES: Sentences = Sentences {
-    label: "At the door",
-    waiting: "Waiting to come in:",
-    nobody: "Nobody is waiting.",
-    allow: "Allow",
-    deny: "Deny",
-    allow_all: "Allow everyone",
-    deny_all: "Deny everyone",
-    remember: "Do the same with whoever knocks from now on",
-    letting_in: "Whoever knocks is let in.",
-    turning_away: "Whoever knocks is turned away.",
-    ask_again: "Ask me again",
-    moved_back: "was sent back to wait",
-    more: "more",
-    sound: "Sound",
-    open: "Show who is at the door",
-    close: "Make small",
-    console: "Open the console",
-    lost: "The connection is interrupted. We keep trying.",
-};
 
 /// `GET /_roomgate/overlay?room=NAME`.
 pub(super) async fn standing(
@@ -100,7 +56,9 @@ pub(super) async fn standing(
     };
     let owner = match role {
         Some(Role::Owner) => {
-            Some(ForOwners { owner: true, lang: ENGLISH.lang, words: &SENTENCES, door: address("door", &judged.entry.name, &[]) })
+            let words = &web.look.words;
+            let door = address("door", &judged.entry.name, &[]);
+            Some(ForOwners { owner: true, lang: &words.lang, dir: words.dir, words: &words.overlay, door })
         }
         Some(Role::Participant) | None => None,
     };

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::words::ENGLISH;
 use super::{Owner, Web, when};
 use crate::access::{Answer, Bar, Knock, KnockState, Remembered, Role, Timestamp};
 
@@ -145,7 +144,7 @@ pub(super) fn inside(web: &Web, owner: &Owner) -> Vec<Inside> {
         let name = person.name.as_deref().or(knocked.as_ref().map(|k| &*k.name)).or(called.as_deref()).or(person.email.as_deref());
         Inside {
             id: participant.session().to_string(),
-            name: name.and_then(crate::access::display_name).unwrap_or_else(|| ENGLISH.door.nameless.to_owned()),
+            name: name.and_then(crate::access::display_name).unwrap_or_else(|| web.look.words.door.nameless.to_string()),
             owner: permit.role() == Role::Owner,
             you: you == Some(participant.session()),
             since: when::iso(permit.entered()),

@@ -5,16 +5,19 @@
 use std::time::Duration;
 
 use askama::Template;
-use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
 use crate::access::{AccessLevel, Decision, Hold, Refusal, RoomName, Timestamp, TokenFault};
 
 use super::assets::{ASSETS, Assets};
+use super::look::Brand;
+pub use super::look::Look;
 use super::policy::{self, Referrer};
 use super::when;
-use super::words::{ENGLISH, Said, Words};
+use super::words::Said;
+use crate::words::{Words, english};
 
 /// Why a request does not go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,6 +169,8 @@ pub struct Scene<'a> {
     pub now: Timestamp,
     /// Where the knocking page is (path and query), for those who may knock.
     pub door: Option<&'a str>,
+    /// How the page looks, and in which language it speaks.
+    pub look: &'a Look,
 }
 
 impl Scene<'_> {
@@ -182,16 +187,19 @@ impl Scene<'_> {
 #[template(path = "refusal.html")]
 struct RefusalPage<'a> {
     words: &'a Words,
+    brand: &'a Brand,
     assets: &'a Assets,
     room: Option<&'a str>,
     code: &'a str,
-    said: Said,
+    said: Said<'a>,
     /// The operator's own words, where there are some.
     reason: Option<&'a str>,
     token: Option<&'a str>,
     opens: Option<Opening>,
     door: Option<&'a str>,
     retry: bool,
+    /// Whether the page waits for a place to be free: lets in by itself.
+    waits: bool,
 }
 
 /// A moment that a page waits for.
@@ -217,15 +225,16 @@ impl Opening {
 /// The page that tells a person.
 pub fn refusal_page(no: &No, scene: &Scene<'_>) -> Response<String> {
     let no = scene.shown(no);
-    let words = &ENGLISH;
+    let words = &*scene.look.words;
     let page = RefusalPage {
         words,
+        brand: &scene.look.brand,
         assets: &ASSETS,
         room: scene.room.map(RoomName::as_str),
         code: no.code(),
         said: words.no(&no),
         reason: reason(&no),
-        token: scene.token.map(|fault| words.token(fault)),
+        token: scene.token.map(|fault| words.link(fault)),
         opens: match &no {
             No::Refused(Refusal::NotOpen(at)) => Some(Opening::new(*at, scene.now)),
             No::Refused(_)
@@ -240,11 +249,12 @@ pub fn refusal_page(no: &No, scene: &Scene<'_>) -> Response<String> {
         },
         door: scene.door.filter(|_| no.level() == AccessLevel::Lobby),
         retry: matches!(no, No::Unavailable | No::Refused(Refusal::Full)),
+        waits: scene.room.is_some() && matches!(no, No::Refused(Refusal::Full)),
     };
     // A template of ours that cannot be filled in is a fault of ours: the status and the code still go out.
     let body = page.render().unwrap_or_else(|_| no.code().to_owned());
     let mut response = Response::new(body);
-    *response.headers_mut() = policy::page(scene.frames, Referrer::Nobody);
+    *response.headers_mut() = policy::page(scene.frames, Referrer::Nobody, scene.look);
     finish(&mut response, &no, scene.came());
     response
 }
@@ -269,10 +279,12 @@ pub fn refusal_json(no: &No, scene: &Scene<'_>) -> Response<String> {
     let body = RefusalJson {
         code: no.code(),
         token_code: scene.token.map(TokenFault::code),
-        message: message(&no, scene.token),
+        message: message(&no, scene.token, &scene.look.words),
         access: Level { level: no.level().as_str() },
     };
-    json(&no, scene, &body)
+    let mut response = json(&no, scene, &body);
+    response.headers_mut().insert(CONTENT_LANGUAGE, scene.look.language());
+    response
 }
 
 #[derive(Serialize)]
@@ -284,7 +296,7 @@ struct ApiError<'a> {
 /// The same for the REST API: `{"error": slug, "info": sentence}`.
 pub fn api_error(no: &No, scene: &Scene<'_>) -> Response<String> {
     let no = scene.shown(no);
-    json(&no, scene, &ApiError { error: no.slug(scene.came()), info: message(&no, scene.token) })
+    json(&no, scene, &ApiError { error: no.slug(scene.came()), info: message(&no, scene.token, &english()) })
 }
 
 fn json(no: &No, scene: &Scene<'_>, body: &impl Serialize) -> Response<String> {
@@ -329,15 +341,15 @@ fn reason(no: &No) -> Option<&str> {
     }
 }
 
-/// The same as one sentence or two, for protocols that have a place for a text.
+/// The same as one sentence or two, in English, for protocols that have a place for a text.
 pub fn sentence(no: &No, hide: bool, token: Option<TokenFault>) -> String {
-    message(&no.clone().shown(hide), token)
+    message(&no.clone().shown(hide), token, &english())
 }
 
 /// The same in one line: what happened, and what to do next.
-fn message(no: &No, token: Option<TokenFault>) -> String {
-    let said = ENGLISH.no(no);
-    let next = token.map_or(said.next, |fault| ENGLISH.token(fault));
+fn message(no: &No, token: Option<TokenFault>, words: &Words) -> String {
+    let said = words.no(no);
+    let next = token.map_or(said.next, |fault| words.link(fault));
     format!("{} {next}", reason(no).unwrap_or(said.what))
 }
 

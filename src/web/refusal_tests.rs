@@ -7,7 +7,7 @@ use super::*;
 const NOW: Timestamp = Timestamp::from_secs(1_796_100_000);
 
 fn scene(room: &RoomName) -> Scene<'_> {
-    Scene { room: Some(room), token: None, came: false, hide: false, frames: &[], now: NOW, door: None }
+    Scene { room: Some(room), token: None, came: false, hide: false, frames: &[], now: NOW, door: None, look: Look::test() }
 }
 
 fn room(name: &str) -> RoomName {
@@ -50,7 +50,7 @@ fn every_no_has_a_page_that_says_what_happened_and_what_to_do_next() {
     let room = room("standup");
     for no in tests_all() {
         let page = refusal_page(&no, &scene(&room));
-        let words = ENGLISH.no(&no);
+        let words = Look::test().words.no(&no);
         assert_eq!(page.status(), no.status(false));
         for part in [words.title, words.next, "standup", &format!("data-code=\"{}\"", no.code())] {
             assert!(page.body().contains(part), "{}: {part}", no.code());
@@ -72,12 +72,12 @@ fn whatever_was_wrong_with_a_link_is_told_in_one_sentence_and_is_a_credential_th
         let no = No::Refused(Refusal::Private);
         let page = refusal_page(&no, &scene);
         assert_eq!(page.status(), 403, "{fault}");
-        assert!(page.body().contains(ENGLISH.token(fault)), "{fault}");
+        assert!(page.body().contains(Look::test().words.link(fault)), "{fault}");
         let json: serde_json::Value = serde_json::from_str(refusal_json(&no, &scene).body()).unwrap();
         assert_eq!(json["code"], "private");
         assert_eq!(json["token_code"], fault.code());
         assert_eq!(json["access"]["level"], "none");
-        assert!(json["message"].as_str().unwrap().ends_with(ENGLISH.token(fault)));
+        assert!(json["message"].as_str().unwrap().ends_with(Look::test().words.link(fault)));
     }
     let expired = refusal_page(&No::Refused(Refusal::Private), &Scene { token: Some(TokenFault::Expired), ..scene(&room) });
     assert!(expired.body().contains("This link has expired. Ask whoever invited you for a new one."));
@@ -155,7 +155,7 @@ fn a_room_that_opens_later_counts_down_and_looks_again_without_scripts_too() {
     let soon = page(12_500);
     assert!(soon.contains("data-opens-in=\"12500\"") && soon.contains("http-equiv=\"refresh\" content=\"13\""), "{soon}");
     assert!(page(86_400_000).contains("content=\"60\""));
-    assert!(page(15_600_000).contains("<time datetime=\"2026-12-01T09:00:00Z\">1 December 2026, 09:00 UTC</time>"));
+    assert!(page(15_600_000).contains("<time datetime=\"2026-12-01T09:00:00Z\">2026-12-01, 09:00 UTC</time>"));
     // Beyond the calendar: no date, and no failure.
     assert!(!page(i64::MAX / 2).contains("<time"));
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Form, FromRequest, Query, Request};
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +23,7 @@ impl<T: DeserializeOwned> FromRequest<Web> for Sent<T> {
     type Rejection = Halt;
 
     async fn from_request(request: Request, web: &Web) -> Result<Self, Halt> {
+        let asked = request.headers().get(ACCEPT_LANGUAGE).cloned();
         let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
         let kind = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
         let shape = if kind == "application/json" || wants_json(request.headers()) { Shape::Json } else { Shape::Page };
@@ -33,7 +34,7 @@ impl<T: DeserializeOwned> FromRequest<Web> for Sent<T> {
         };
         match value {
             Some(value) => Ok(Self { value, shape }),
-            None => Err(web.halt(shape, &No::BadRequest, None, None, false)),
+            None => Err(web.looking(asked.as_ref()).halt(shape, &No::BadRequest, None, None, false)),
         }
     }
 }
@@ -48,7 +49,7 @@ impl<T: DeserializeOwned + Send> axum::extract::FromRequestParts<Web> for Asked<
         let shape = if wants_json(&parts.headers) { Shape::Json } else { Shape::Page };
         match Query::<T>::try_from_uri(&parts.uri) {
             Ok(Query(value)) => Ok(Self(value)),
-            Err(_) => Err(web.halt(shape, &No::BadRequest, None, None, false)),
+            Err(_) => Err(web.looking(parts.headers.get(ACCEPT_LANGUAGE)).halt(shape, &No::BadRequest, None, None, false)),
         }
     }
 }
@@ -81,7 +82,7 @@ pub(super) fn see_other(path: &str) -> Response {
 pub(super) fn page(web: &Web, status: StatusCode, page: &impl askama::Template) -> Response {
     match page.render() {
         Ok(body) => {
-            let headers = policy::page(&web.gate.config().server.frames, policy::Referrer::Ourselves);
+            let headers = policy::page(&web.gate.config().server.frames, policy::Referrer::Ourselves, &web.look);
             (status, headers, body).into_response()
         }
         // Ours to mend; whoever asked is told that it is not their fault.

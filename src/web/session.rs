@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::response::Response;
 use axum::{Extension, Json};
@@ -14,7 +13,7 @@ use serde::Deserialize;
 use super::access::AccessState;
 use super::refusal::No;
 use super::sent::{json, with_cookies};
-use super::{Halt, Shape, Web};
+use super::{Halt, Here, Shape};
 use crate::access::Decision;
 use crate::gate::Caller;
 
@@ -27,7 +26,7 @@ pub(super) struct Bring {
 
 /// `POST /_roomgate/session`: the session that a token earns, and how far it gets. JSON only: no form of another site can send that.
 pub(super) async fn open(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     brought: Result<Json<Bring>, JsonRejection>,
 ) -> Result<Response, Halt> {

@@ -12,6 +12,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("target", &[]),
     ("demo", &[]),
     ("handover", &[]),
+    ("words", &[]),
     ("clock", &["access"]),
     ("chance", &["access"]),
     ("metrics", &["access"]),
@@ -20,13 +21,13 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("token", &["access"]),
     ("profile", &["access", "signalling", "target"]),
     ("directory", &["access", "profile"]),
-    ("config", &["access", "chance", "directory", "profile", "token"]),
+    ("config", &["access", "chance", "directory", "profile", "token", "words"]),
     ("live", &["access"]),
     // Reviewing needs all the facts of this moment; the list of who is inside needs none of them.
     ("live/reviewer.rs", &["access", "gate", "store"]),
     ("live/roll.rs", &["access", "gate", "store"]),
     ("gate", &["access", "chance", "clock", "config", "directory", "live", "metrics", "profile", "store", "token"]),
-    ("web", &["access", "chance", "gate", "store"]),
+    ("web", &["access", "chance", "config::Pages", "gate", "store", "words"]),
     (
         "proxy",
         &[
@@ -75,7 +76,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rusqlite", &["store/sqlite", "store/sqlite.rs"]),
     ("jsonwebtoken", &["token"]),
     ("reqwest", &["notify", "token"]),
-    ("toml", &["config"]),
+    // The sentences that come with the program are read where they lie.
+    ("toml", &["config", "words/mod.rs"]),
     ("flate2", &["proxy/overlay"]),
     ("glob", &["config"]),
     ("clap", &["cli"]),

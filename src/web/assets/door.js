@@ -3,7 +3,8 @@
 import { createCallObject } from "/_roomgate/client.js";
 
 const main = document.querySelector("main");
-const { room, title } = main.dataset;
+const { room } = main.dataset;
+const title = main.dataset.title + (document.documentElement.dataset.brand ?? "");
 const limit = Number(main.dataset.shown);
 const find = (q) => main.querySelector(q);
 const clock = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "short" });

@@ -52,7 +52,7 @@ function show({ access, details }) {
   const title = [...main.querySelectorAll(`section[data-when="${state}"] h1`)].find((h) => !h.hidden);
   title.focus();
   const mark = { full: "✓ ", denied: "✗ " }[state] ?? "";
-  document.title = `${mark}${title.textContent} · ${room}`;
+  document.title = `${mark}${title.textContent} · ${room}${document.documentElement.dataset.brand ?? ""}`;
   if (state === "full" && !going) {
     going = true;
     chime();

@@ -151,10 +151,11 @@
     });
   });
 
-  function begin({ words, lang, door: console_ }) {
+  function begin({ words, lang, dir, door: console_ }) {
     owner = true;
     const host = document.createElement("div");
     host.lang = lang;
+    host.dir = dir;
     const root = host.attachShadow({ mode: "closed" });
     // Made by script: no page's style policy forbids it.
     const sheet = new CSSStyleSheet();

@@ -1,5 +1,9 @@
-// Counts down to the moment when a door opens, then looks again. A little later for each: not everybody in the same instant.
+// Waits for a door: counts down to the moment when it opens, or asks now and then whether there is a place. Then looks again, each page a
+// little later than the others.
 const box = document.querySelector("[data-opens-in]");
+const full = document.querySelector("[data-place-in]");
+const { title } = document;
+
 if (box) {
   const start = performance.now();
   const total = Number(box.dataset.opensIn);
@@ -18,7 +22,8 @@ if (box) {
     const s = Math.ceil(left / 1000);
     const days = Math.floor(s / 86400);
     const rest = `${pad(Math.floor(s / 3600) % 24)}:${pad(Math.floor(s / 60) % 60)}:${pad(s % 60)}`;
-    shown.textContent = days > 0 ? `${days} d ${rest}` : rest;
+    shown.textContent = days > 0 ? `${days} ${box.dataset.days} ${rest}` : rest;
+    document.title = `${shown.textContent} · ${title}`;
     if (left > 0) {
       setTimeout(tick, Math.min(1000, left % 1000 || 1000));
     } else {
@@ -30,4 +35,20 @@ if (box) {
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && performance.now() - start > 60000) location.reload();
   });
+}
+
+if (full) {
+  // The longer it takes, the more rarely: from 5 seconds to a minute.
+  let pause = 5000;
+  const ask = async () => {
+    try {
+      const response = await fetch(`/_roomgate/access?room=${encodeURIComponent(full.dataset.placeIn)}`, { headers: { accept: "application/json" } });
+      const answer = await response.json();
+      if (answer.code && answer.code !== full.dataset.code) return location.reload();
+    } catch { /* offline: asked again */ }
+    pause = Math.min(60000, pause * 1.2);
+    later();
+  };
+  const later = () => setTimeout(ask, pause * (0.8 + 0.4 * Math.random()));
+  later();
 }
