@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { WebSocketServer } from 'ws';
+
 import { openBrowser } from './harness/browser.mjs';
 import { button, knock, openBan, openDoor } from './harness/door.mjs';
 import { startGateway } from './harness/gateway.mjs';
@@ -36,6 +38,8 @@ async function words(language) {
   return said;
 }
 
+const generic = { profile: 'generic', upstreamMore: '[upstream.generic]\nroom = "/call/{room}"' };
+
 const rooms = [
   '[[room]]\nname = "open"',
   ...['knock', 'keys', 'plain', 'busy', 'denied', 'moved', 'empty', 'words', 'size'].map(
@@ -50,12 +54,13 @@ const rooms = [
   '[[room]]\nmatch = "admin*"\nrefuse = "These names are for the office."',
 ].join('\n');
 
-/** A meeting that is one page, with a socket that is never answered. */
+/** A meeting that is one page with a socket. */
 async function startMeeting() {
   const server = http.createServer((request, response) => {
     response.setHeader('content-type', 'text/html; charset=utf-8');
-    response.end('<!doctype html><html lang="en"><title>Meeting</title><h1>You are in the meeting</h1>');
+    response.end('<!doctype html><html lang="en"><title>Meeting</title><h1>You are in the meeting</h1><script>new WebSocket(`${location.pathname}/socket`)</script>');
   });
+  new WebSocketServer({ server }).on('connection', (socket) => socket.on('error', () => {}));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return { origin: `http://127.0.0.1:${server.address().port}`, stop: () => { server.closeAllConnections(); server.close(); } };
@@ -69,7 +74,7 @@ const faults = [];
 
 before(async () => {
   [meeting, browser] = await Promise.all([startMeeting(), openBrowser()]);
-  gateway = await startGateway({ upstream: meeting.origin, rooms, more: '[meeting]\npresence = "10s"' });
+  gateway = await startGateway({ ...generic, upstream: meeting.origin, rooms });
   await mkdir(pictures, { recursive: true });
 });
 afterEach(async () => {
@@ -220,12 +225,12 @@ describe('pages of a visitor', () => {
     assert.equal(await heading(page), 'This room is full');
     await look(page, 'refused-full');
     await first.close();
-    // Ten seconds after the last request nobody is inside any longer.
     await page.getByRole('heading', { name: 'You are in the meeting' }).waitFor({ timeout: 60_000 });
   });
 
   test('a room that opens later counts down, in the title too, and lets in by itself', { timeout: 60_000 }, async () => {
     const soon = await startGateway({
+      ...generic,
       upstream: meeting.origin, rooms: `[[room]]\nname = "soon"\nnbf = ${Math.floor(Date.now() / 1000) + 14}`,
     });
     try {
@@ -336,7 +341,7 @@ describe('for everybody', () => {
     await page.getByRole('textbox', { name: 'Your name' }).fill('Ben');
     await page.getByRole('button', { name: 'Knock', exact: true }).click();
     await page.getByRole('heading', { name: 'You have knocked' }).waitFor();
-    await page.getByText('This page looks by itself').waitFor();
+    await page.locator('noscript', { hasText: 'This page looks by itself' }).locator('p').waitFor();
     const grace = await owner('plain', { javaScriptEnabled: false });
     const door = await openDoor(grace, gateway.origin, 'plain');
     await button(door, 'Allow', 'Ben').click();
@@ -382,6 +387,7 @@ describe('of an operator', () => {
 
   before(async () => {
     clinic = await startGateway({
+      ...generic,
       upstream: meeting.origin,
       rooms,
       more: `[pages]
@@ -433,7 +439,7 @@ texts = ["de.toml", "ar.toml"]
 });
 
 test('when the meeting server is away', async () => {
-  const gone = await startGateway({ upstream: 'http://127.0.0.1:9', rooms });
+  const gone = await startGateway({ ...generic, upstream: 'http://127.0.0.1:9', rooms });
   try {
     const page = await open('/call/open', { at: gone });
     assert.equal(await heading(page), 'One moment, please');
