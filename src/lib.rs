@@ -54,7 +54,7 @@
 //! | [`live`] | who is inside, by which connections | `access`; its reviewer `gate` and `store` too | how a connection is ended |
 //! | [`gate`] | brings the facts of a request to `access` | `access`, `chance`, `clock`, `config`, `directory`, `live`, `metrics`, `profile`, `store`, `token` | pingora, axum, sockets |
 //! | [`web`] | our own pages and API (axum) | `access`, `gate`, `store`, `chance`, `words`; of the config only [`config::Pages`] | pingora, the proxy, connections |
-//! | [`proxy`] | pingora, one file a phase | `access`, `target`, `profile`, `signalling`, `gate`, `live`, `config`, `metrics`, `chance`, `upstream`; of the pages only [`web::refusal`] | the store, the keys |
+//! | [`proxy`] | pingora, one file a phase | `access`, `target`, `profile`, `signalling`, `gate`, `live`, `config`, `metrics`, `chance`, `upstream`; of the pages only [`web::refusal`] and the address of a script, [`web::overlay`] | the store, the keys |
 //! | [`notify`] | who outside is told what happened | `access`, `chance`, `clock`, `config`, `metrics`, `store` | visitors: it reads what is stored, and nobody waits for it |
 //! | [`upstream`] | where the conferencing server is | `proxy::exchange` (a way to it) | who goes there |
 //! | [`admin`] | metrics and health | `gate` | the public listener |
@@ -70,8 +70,9 @@
 //! `tests/it/tidy.rs` holds this table as a test.
 //!
 //! **The proxy and the pages do not know each other.** An owner's click is one write to the [`store`]; the reviewer hears of the
-//! Change and ends the connection. They share facts through the [`gate`] and words through [`access`]. The one thing the proxy takes
-//! from the pages is how a refusal looks, so that nobody is told two different things at two doors.
+//! Change and ends the connection. They share facts through the [`gate`] and words through [`access`]. What the proxy takes
+//! from the pages is how a refusal looks, so that nobody is told two different things at two doors; and where the script is that a meeting's
+//! page gets ([`proxy::overlay`]).
 //!
 //! # Invariants
 //!

@@ -1,5 +1,6 @@
 //! What the answer can be.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -221,10 +222,10 @@ impl Permit {
         }
     }
 
-    /// By which `user_id`s its bearer is known: the token's first, then the one that a proxy before us vouches for.
-    pub fn users(&self) -> impl Iterator<Item = &str> {
+    /// By what its bearer is known again ([`Person::known_as`]): by the token's word first, then by that of a proxy before us.
+    pub fn users(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let people = self.grant.iter().map(|g| &g.person).chain(self.person.as_deref());
-        people.filter_map(|p| p.user.as_deref())
+        people.filter_map(Person::known_as)
     }
 
     /// The token behind it, where there is one.

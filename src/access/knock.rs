@@ -165,6 +165,11 @@ impl Knock {
         }
     }
 
+    /// Whether it was granted before this moment.
+    pub fn is_granted_before(&self, moment: Timestamp) -> bool {
+        self.state == KnockState::Granted && self.answered.as_ref().is_some_and(|(at, _)| *at < moment)
+    }
+
     /// The knock of someone who was inside and is asked to wait again.
     pub fn back(&self, at: Timestamp) -> Self {
         let version = self.version.saturating_add(1);
@@ -195,8 +200,8 @@ fn clean(given: &str, max: usize) -> Option<String> {
     let invisible = |c: char| {
         matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{ffff}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{ffff}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
             | '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}')
     };
     let kept: String = given.chars().filter(|c| c.is_whitespace() || !(c.is_control() || invisible(*c))).collect();

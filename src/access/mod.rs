@@ -104,7 +104,7 @@ fn answer(door: &Door<'_>, visitor: &Visitor<'_>, grant: Option<&Arc<Grant>>, no
         }
         Decision::Admit(Permit::new(room, role, ground, entered, visitor.person, grant))
     };
-    let ask = || match visitor.knock {
+    let ask = || match visitor.knock.or(visitor.remembered) {
         KnockState::Granted => admit(Ground::Knock),
         KnockState::Denied => Decision::Refuse(Refusal::Denied),
         KnockState::Waiting => Decision::Hold(Hold::Waiting),
@@ -121,7 +121,7 @@ fn answer(door: &Door<'_>, visitor: &Visitor<'_>, grant: Option<&Arc<Grant>>, no
         (None, true, _, _) => admit(Ground::Listed),
         // A public room is open to all.
         (None, false, Privacy::Public, _) => admit(Ground::Public),
-        // An owner's word counts even where nobody may knock any more.
+        // An owner's word counts even where nobody may knock any more; what was said of whoever knocks does not.
         (None, false, Privacy::Private { .. }, KnockState::Granted) => admit(Ground::Knock),
         // The others may ask.
         (None, false, Privacy::Private { knocking: true }, _) => ask(),

@@ -76,6 +76,7 @@ struct Case {
     waiting: WaitingRoom,
     privacy: Privacy,
     knock: KnockState,
+    remembered: Option<Answer>,
     full: bool,
 }
 
@@ -104,6 +105,7 @@ impl Case {
             person: Some(&person),
             bar: self.bar,
             knock: self.knock,
+            remembered: self.remembered,
             entered: Some(if self.used_up { NOW.minus(HOUR) } else { NOW }),
             ..Visitor::STRANGER
         };
@@ -129,6 +131,7 @@ impl Case {
             || self.token.is_some_and(|(_, must_knock)| must_knock)
             || (self.waiting == WaitingRoom::Guests && self.token.is_none() && self.listed == "no")
             || (self.waiting == WaitingRoom::Everyone && !self.owner());
+        let may_ask = waits || self.privacy == Privacy::Private { knocking: true };
         let kept = self.reserved.is_some_and(|allow_owners| !(allow_owners && self.owner()));
         vec![
             ("name", if kept { "kept" } else { "free" }),
@@ -157,7 +160,7 @@ impl Case {
             ),
             (
                 "knock",
-                match self.knock {
+                match self.knock.or(self.remembered.filter(|_| may_ask)) {
                     KnockState::None => "none",
                     KnockState::Waiting => "waiting",
                     KnockState::Granted => "granted",
@@ -177,6 +180,15 @@ const LISTED: [&str; 3] = ["no", "allow", "owners"];
 const WAITING: [WaitingRoom; 3] = [WaitingRoom::Off, WaitingRoom::Guests, WaitingRoom::Everyone];
 const PRIVACIES: [Privacy; 3] = [Privacy::Public, Privacy::Private { knocking: false }, Privacy::Private { knocking: true }];
 const KNOCKS: [KnockState; 4] = [KnockState::None, KnockState::Waiting, KnockState::Granted, KnockState::Denied];
+const ASKED: [(KnockState, Option<Answer>); 7] = [
+    (KnockState::None, None),
+    (KnockState::Waiting, None),
+    (KnockState::Granted, None),
+    (KnockState::Denied, None),
+    (KnockState::None, Some(Answer::Allow)),
+    (KnockState::None, Some(Answer::Deny)),
+    (KnockState::Denied, Some(Answer::Allow)),
+];
 const BOTH: [bool; 2] = [false, true];
 
 fn cases() -> Vec<Case> {
@@ -190,7 +202,7 @@ fn cases() -> Vec<Case> {
                             for listed in LISTED {
                                 for waiting in WAITING {
                                     for privacy in PRIVACIES {
-                                        for knock in KNOCKS {
+                                        for (knock, remembered) in ASKED {
                                             for full in BOTH {
                                                 all.push(Case {
                                                     reserved,
@@ -203,6 +215,7 @@ fn cases() -> Vec<Case> {
                                                     waiting,
                                                     privacy,
                                                     knock,
+                                                    remembered,
                                                     full,
                                                 });
                                             }
@@ -405,8 +418,8 @@ fn any_case() -> impl Strategy<Value = Case> {
     use proptest::sample::select;
     let place = (select(&RESERVED[..]), any::<bool>(), select(&BARS[..]), select(&TIMES[..]), any::<bool>());
     let person =
-        (select(&TOKENS[..]), select(&LISTED[..]), select(&WAITING[..]), select(&PRIVACIES[..]), select(&KNOCKS[..]), any::<bool>());
-    (place, person).prop_map(|((reserved, known, bar, time, used_up), (token, listed, waiting, privacy, knock, full))| Case {
+        (select(&TOKENS[..]), select(&LISTED[..]), select(&WAITING[..]), select(&PRIVACIES[..]), select(&ASKED[..]), any::<bool>());
+    (place, person).prop_map(|((reserved, known, bar, time, used_up), (token, listed, waiting, privacy, (knock, remembered), full))| Case {
         reserved,
         known,
         bar,
@@ -417,6 +430,7 @@ fn any_case() -> impl Strategy<Value = Case> {
         waiting,
         privacy,
         knock,
+        remembered,
         full,
     })
 }

@@ -1,11 +1,12 @@
 //! Who stands at the door, and what they brought.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::knock::KnockState;
+use super::knock::{Answer, KnockState};
 use super::room::RoomName;
 use super::time::Timestamp;
 
@@ -44,6 +45,13 @@ pub struct Person {
 impl Person {
     /// Somebody for whom nobody vouches.
     pub const NOBODY: Self = Self { user: None, email: None, groups: Vec::new(), name: None };
+
+    /// By what an owner's word knows them again, whatever browser or token they come with: their `user_id`, or, where nobody vouches for
+    /// one, their e-mail address without letter case.
+    pub fn known_as(&self) -> Option<Cow<'_, str>> {
+        let email = || self.email.as_deref().map(|email| Cow::Owned(email.to_lowercase()));
+        self.user.as_deref().map(Cow::Borrowed).or_else(email)
+    }
 }
 
 /// Names one token without being it: its `jti`, or a hash of the token where it has none.
@@ -216,6 +224,8 @@ pub struct Visitor<'a> {
     pub bar: Option<Bar>,
     /// Where their knock stands.
     pub knock: KnockState,
+    /// What an owner said of whoever knocks from now on: for those who may ask, and have no knock of their own.
+    pub remembered: Option<Answer>,
     /// Whether they count among those inside now.
     pub inside: bool,
 }
@@ -230,6 +240,7 @@ impl Visitor<'_> {
         address: None,
         bar: None,
         knock: KnockState::None,
+        remembered: None,
         inside: false,
     };
 }

@@ -102,11 +102,6 @@ impl Caller {
         }
     }
 
-    /// Where it comes from, if that may be believed.
-    pub fn certain_address(&self) -> Option<IpAddr> {
-        Some(self.whence.address).filter(|_| self.whence.certain)
-    }
-
     /// Whose browser it is: by its cookie, or by a session made for it.
     pub fn browser(&self) -> Option<Id> {
         self.visitor.or_else(|| self.sessions.first().map(|s| s.visitor))

@@ -16,7 +16,8 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{
-    Decision, Door, Hold, Id, KnockState, Outcome, Permit, Refusal, Review, Room, RoomName, Standing, Timestamp, Visitor, decide, review,
+    Bar, Decision, Door, Hold, Id, KnockState, Outcome, Permit, Refusal, Review, Room, RoomName, Standing, Timestamp, Visitor, decide,
+    review,
 };
 use crate::chance::{Chance, NoChance};
 use crate::clock::Clock;
@@ -25,15 +26,14 @@ use crate::directory::{Directory, Entry};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::profile::Profile;
-use crate::store::{Known, Store};
+use crate::store::Store;
 use crate::token::Verifier;
 
 pub use crate::live::Participant;
 pub use caller::{Brought, Caller, Speaks, Whence};
 pub use removal::KeepOut;
 pub use session::{CookieStyle, Cookies, SESSIONS_MAX, Session};
-pub(crate) use word::barred;
-use word::knock;
+pub(crate) use word::Word;
 
 /// All that is needed to judge, in one place. One a process.
 pub struct Gate {
@@ -275,17 +275,12 @@ impl Gate {
         let permit = self.live.permit(session.id, now)?;
         let facts = self.store.facts();
         let revocations = facts.revocations();
+        let word = Word::of_permit(facts, &permit, session.visitor, session.id, Some(caller.whence.address));
         let standing = Standing {
             room: entry.room.as_ref(),
             revocations: &revocations,
-            bar: barred(permit.users(), |user| {
-                let address = caller.certain_address();
-                facts.bar(
-                    &entry.name,
-                    &Known { visitor: Some(session.visitor), user, token: permit.token(), session: Some(session.id), address },
-                )
-            }),
-            knock: facts.knock_state(&entry.name, session.visitor),
+            bar: word.bar,
+            knock: word.own(facts, &entry.name, session.visitor),
         };
         match review(&permit, &standing, now) {
             Review::Stay { .. } => Some(Permit::clone(&permit)),
@@ -311,7 +306,7 @@ impl Gate {
             leeway: config.tokens.leeway,
             require_room: config.tokens.require_room,
         };
-        let bar = self.bar(caller, room, session);
+        let word = self.word(caller, room, session);
         let inside = session.and_then(|s| self.live.permit(s.id, now));
         let mut visitor = Visitor {
             token: caller.token.presented(),
@@ -319,12 +314,13 @@ impl Gate {
             entered: session.and_then(|s| s.entered),
             person: caller.person.as_ref().filter(|_| believed),
             address: Some(caller.whence.address).filter(|_| believed && caller.whence.certain),
-            bar,
-            knock: if believed { knock(facts, room, visitor_id, bar, inside.as_deref()) } else { KnockState::None },
+            bar: word.bar,
+            knock: if believed { word.knock(facts, room, visitor_id, inside.as_deref()) } else { KnockState::None },
+            remembered: if believed { word.remembered(facts, room) } else { None },
             inside: inside.is_some(),
         };
         let outcome = decide(&door, &visitor, now);
-        let used_up = outcome.decision == Decision::Refuse(Refusal::Ejected) && visitor.bar.is_none();
+        let used_up = outcome.decision == Decision::Refuse(Refusal::Ejected) && visitor.bar != Some(Bar::Ejected);
         if used_up && moment == Moment::Arriving {
             // Opening the page again is coming again: a new session, with time of its own.
             visitor.entered = None;

@@ -3,6 +3,8 @@
 //! By one write to the store: the reviewer hears of it, and ends what they have open. The order may be an owner's at our door, or a
 //! moderator's inside the meeting itself, where the server's guard has seen it carried out.
 
+use std::borrow::Cow;
+
 use super::Gate;
 use crate::access::{Bar, By, Network};
 use crate::live::Participant;
@@ -26,7 +28,7 @@ pub struct KeepOut<'a> {
 impl Gate {
     /// Keeps them out of the room that they are in.
     ///
-    /// They are known again by their browser, by their user id, and by their token, unless somebody else inside came with the same one: a
+    /// They are known again by their browser, by their user id or e-mail address, and by their token, unless somebody else inside came with the same one: a
     /// link that was given to a whole class is nobody's in particular.
     ///
     /// # Errors
@@ -63,7 +65,7 @@ impl Gate {
             room: room.clone(),
             kind: order.kind,
             visitor: Some(participant.visitor()),
-            user: permit.users().next().map(str::to_owned),
+            user: permit.users().next().map(Cow::into_owned),
             token: token.cloned(),
             session: Some(participant.session()),
             network: participant.address().filter(|_| order.network).map(Network::of),

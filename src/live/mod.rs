@@ -71,8 +71,8 @@ pub struct Participant {
     called: Mutex<Option<Arc<str>>>,
     /// By which name the meeting's own server knows them in the room.
     nick: Mutex<Option<Arc<str>>>,
-    /// Where they come from, where that is certain.
-    address: Mutex<Option<IpAddr>>,
+    /// Where they come from, and whether that is certain.
+    address: Mutex<Option<(IpAddr, bool)>>,
     /// Somebody has seen to their being kept out.
     thrown: AtomicBool,
     exchanges: Mutex<HashMap<u64, Eject>>,
@@ -317,7 +317,12 @@ impl Participant {
 
     /// Where they come from, where that is certain.
     pub fn address(&self) -> Option<IpAddr> {
-        *self.address.lock()
+        self.address.lock().filter(|(_, certain)| *certain).map(|(address, _)| address)
+    }
+
+    /// The same, certain or not: what shuts an address out holds for whoever hides it behind a header.
+    pub fn last_address(&self) -> Option<IpAddr> {
+        self.address.lock().map(|(address, _)| address)
     }
 
     /// A moderator has thrown them out inside the meeting; whether this is the first to say so. Everybody in the room sees it.
@@ -387,10 +392,11 @@ impl Seat {
         *self.participant.nick.lock() = Some(nick.into());
     }
 
-    /// They come from there, for certain.
-    pub fn came_from(&self, address: Option<IpAddr>) {
-        if address.is_some() {
-            *self.participant.address.lock() = address;
+    /// They come from there. What is certain is not forgotten over what is not.
+    pub fn came_from(&self, address: IpAddr, certain: bool) {
+        let mut known = self.participant.address.lock();
+        if certain || known.is_none_or(|(_, certain)| !certain) {
+            *known = Some((address, certain));
         }
     }
 

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use super::Participant;
 use super::roll::Roll;
 use crate::access::{Ending, Id, Privacy, Review, Room, RoomName, Standing, Timestamp, review};
-use crate::gate::{Gate, barred};
-use crate::store::{Change, Known};
+use crate::gate::{Gate, Word};
+use crate::store::Change;
 
 /// How often the clock is looked at. An ending is at most this late.
 const TICK: Duration = Duration::from_millis(100);
@@ -124,7 +124,11 @@ impl Due {
 fn on_change(gate: &Gate, change: &Change, due: &mut Due) {
     match change {
         Change::Barred(barred) => all(gate, Some(&barred.room), due),
-        Change::Knock(knock) => all(gate, Some(&knock.room), due),
+        // Nobody else's: a crowd that knocks must not have all those inside asked about each time.
+        Change::Knock(knock) => {
+            let whose = gate.live().participants(Some(&knock.room)).into_iter().filter(|p| p.visitor() == knock.visitor);
+            whose.for_each(|participant| one(gate, &participant, due));
+        }
         Change::Revoked(_) => all(gate, None, due),
         Change::Unbarred(..) | Change::Remembered(..) | Change::Meeting(_) | Change::MeetingEnded(_) => {}
     }
@@ -154,17 +158,15 @@ pub fn ask(gate: &Gate, participant: &Participant) -> Review {
     let facts = gate.store().facts();
     let entry = gate.directory().known(permit.room());
     let revocations = facts.revocations();
+    let word = Word::of_permit(facts, &permit, participant.visitor(), participant.session(), participant.last_address());
     // What the directory does not remember at this moment is not gone: only its word that there is no such room counts. Until it has
     // been asked again the room has no rules of its own; bans, revocations and the token's own time hold all the same.
     let forgotten = entry.is_none().then(|| Room::new(permit.room().clone(), Privacy::Private { knocking: false }));
     let standing = Standing {
         room: forgotten.as_ref().or(entry.as_ref().and_then(|e| e.room.as_ref())),
         revocations: &revocations,
-        bar: barred(permit.users(), |user| {
-            let (visitor, session) = (Some(participant.visitor()), Some(participant.session()));
-            facts.bar(permit.room(), &Known { visitor, user, token: permit.token(), session, address: participant.address() })
-        }),
-        knock: facts.knock_state(permit.room(), participant.visitor()),
+        bar: word.bar,
+        knock: word.own(facts, permit.room(), participant.visitor()),
     };
     let now = gate.clock().now();
     match review(&permit, &standing, now) {

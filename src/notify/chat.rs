@@ -137,11 +137,16 @@ fn harmless(text: &str) -> String {
             // In the midst of a word they make an address of it, or a picture.
             ':' if in_a_word => '：',
             '.' if in_a_word => '․',
-            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => ' ',
+            c if c.is_control() || turns(c) => ' ',
             c => c,
         });
     }
     safe
+}
+
+/// Invisible, or turns the line around: a room's name may have such, where any name is a room's.
+const fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -219,6 +224,7 @@ mod tests {
             ("*Roomgate* _says_ ~no~ `x`", "∗Roomgate∗ ＿says＿ ～no～ ‘x‘"),
             ("#town-square ~town", "＃town-square ～town"),
             ("a\nb\u{2028}c\u{1b}[31m", "a b c ［31m"),
+            ("\u{202e}gnp.x\u{200b}\u{2066}", " gnp․x  "),
             ("&lt;b&gt;", "&amp;lt;b&amp;gt;"),
             ("Dr. Bo: hello.", "Dr. Bo: hello."),
             ("$x$ \\@here", "＄x＄ ＼＠here"),

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use super::frames::Door;
 use super::killable::Kill;
 use super::visit::seat;
-use crate::access::{Bar, By, Decision, Permit, RoomName, Through};
+use crate::access::{Bar, By, Decision, Permit, RoomName, Through, display_name};
 use crate::config::Config;
 use crate::gate::{Brought, Caller, Gate, Judged, KeepOut, Moment, Session, Speaks};
 use crate::live::{Part, Participant, Seat};
@@ -89,7 +89,7 @@ impl Attendance {
         let (part, max) =
             (if enters { Part::Signalling } else { Part::Fetching }, judged.entry.room.as_ref().and_then(|r| r.max_participants));
         let seat = seat(&self.gate, &self.kill, &session, permit, (part, max), now)?;
-        seat.came_from(self.caller.certain_address());
+        seat.came_from(self.caller.whence.address, self.caller.whence.certain);
         if let Some(name) = &self.called {
             seat.called(name);
         }
@@ -174,8 +174,9 @@ impl Attendance {
             return;
         }
         let (gate, participant) = (self.gate.clone(), participant.clone());
-        let person = participant.permit().person().name.clone();
-        let name = person.or_else(|| participant.called().map(|c| c.to_string())).unwrap_or_else(|| "Somebody".to_owned());
+        let person = participant.permit().person().name.as_deref().and_then(display_name);
+        let called = || participant.called().as_deref().and_then(display_name);
+        let name = person.or_else(called).unwrap_or_else(|| "Somebody".to_owned());
         tokio::spawn(async move {
             let kind = if banned { Bar::Banned } else { Bar::Ejected };
             let by = By::new(INSIDE, Through::Meeting);

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 
 use super::inside::Inside;
 use super::killable;
+use super::overlay::Overlay;
 use super::tunnel::Inspect;
 
 /// The one argument that forwarding takes. What was not admitted cannot be forwarded: there is no way to hold this.
@@ -71,6 +72,8 @@ pub struct Exchange {
     pub tunnel: bool,
     /// Signalling whose room is named in its messages.
     pub inside: Option<Inside>,
+    /// A room's page that may get the script of our overlay.
+    pub overlay: Option<Overlay>,
     /// What judges the socket that this becomes. (Behind a lock only because pingora shares what travels; nobody waits for it.)
     pub judged: Mutex<Option<Box<dyn Inspect>>>,
     /// Where it goes on, where that is another target than its own. May hold a token that the client never sees: not for logs.
@@ -103,6 +106,7 @@ impl Exchange {
             upgrade: false,
             tunnel: false,
             inside: None,
+            overlay: None,
             judged: Mutex::default(),
             onward: None,
             counted: false,

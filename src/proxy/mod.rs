@@ -7,6 +7,7 @@
 //! | [`exchange`] | what travels with it through the phases |
 //! | [`respond`] | how an answer of our own goes out |
 //! | [`forward`] | what goes to the conferencing server, and comes back |
+//! | [`overlay`] | which pages get the script that shows an owner who knocks |
 //! | [`socket`] | what becomes of an upgrade: tunnel, guard, end |
 //! | [`frames`] | how bytes become messages for a guard, and bytes again |
 //! | `xmpp`, `bosh`, `attendance` | how Jitsi's signalling comes in, over WebSocket and over HTTP, and what its visitor may |
@@ -26,6 +27,7 @@ pub mod guarded;
 pub mod inside;
 pub mod killable;
 pub mod listen;
+pub mod overlay;
 pub mod respond;
 pub mod socket;
 pub mod tls;
@@ -196,7 +198,9 @@ impl ProxyHttp for Proxy {
 
     async fn upstream_request_filter(&self, session: &mut Session, head: &mut RequestHeader, exchange: &mut Exchange) -> Result<()> {
         let hop = self.hop(session, exchange);
-        forward::request(head, exchange, &hop, &self.kept_back, &self.gate.config(), self.gate.cookies().style())?;
+        let config = self.gate.config();
+        forward::request(head, exchange, &hop, &self.kept_back, &config, self.gate.cookies().style())?;
+        overlay::request(head, session.req_header(), exchange, &config)?;
         inside::upstream_head(head, exchange)
     }
 
@@ -206,6 +210,7 @@ impl ProxyHttp for Proxy {
 
     async fn response_filter(&self, _: &mut Session, head: &mut ResponseHeader, exchange: &mut Exchange) -> Result<()> {
         inside::downstream_head(head, exchange)?;
+        overlay::response(head, exchange)?;
         forward::response(head, exchange)
     }
 
@@ -217,6 +222,7 @@ impl ProxyHttp for Proxy {
         exchange: &mut Exchange,
     ) -> Result<Option<Duration>> {
         inside::downstream_body(&self.inside, body, end, exchange, self.gate.clock().now())?;
+        overlay::body(body, end, exchange)?;
         Ok(None)
     }
 

@@ -165,7 +165,7 @@ impl Door for Joining {
         let max = judged.entry.room.as_ref().and_then(|r| r.max_participants);
         match seat(&self.gate, &self.kill, session, permit, (Part::Signalling, max), now) {
             Ok(seat) => {
-                seat.came_from(self.caller.certain_address());
+                seat.came_from(self.caller.whence.address, self.caller.whence.certain);
                 self.seat = Some(seat);
                 Ok(())
             }

@@ -175,7 +175,7 @@ impl Visit<'_> {
                 let part = if exchange.names_no_room { Part::Fetching } else { part(self.gate.profile(), kind) };
                 match seat(self.gate, &exchange.kill.kill_handle(), bearer, permit, (part, max), self.asker.now) {
                     Ok(seat) => {
-                        seat.came_from(caller.certain_address());
+                        seat.came_from(caller.whence.address, caller.whence.certain);
                         exchange.seat = Some(seat);
                     }
                     Err(late) => return self.asker.refuse(exchange, &late, Some(&room), token, came),

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{broadcast, watch};
 
-use crate::access::{Bar, Id, Knock, KnockState, Remembered, Revocation, Revocations, RoomName};
+use crate::access::{Bar, Id, Knock, KnockState, Remembered, Revocation, Revocations, RoomName, Timestamp};
 
 use super::picture::{Known, Picture, RoomPicture};
 use super::{Barred, Change, Meeting};
@@ -73,6 +73,11 @@ impl Facts {
             return None;
         }
         shard.picture.read().room(room)?.bars().find(who)
+    }
+
+    /// When somebody was last sent back to wait here, by anything that is known of them.
+    pub fn sent_back(&self, room: &RoomName, who: &Known<'_>) -> Option<Timestamp> {
+        self.shard(room)?.picture.read().room(room)?.bars().sent_back(who)
     }
 
     /// Where this visitor's own knock stands, in this meeting.

@@ -51,11 +51,11 @@ impl Held {
         self.trail.push_back(Event { number: self.last, ..event });
         if self.last.is_multiple_of(TRIM_EVERY) {
             for cheap in [true, false] {
-                let of_this_kind = |e: &&Event| e.what.is_cheap() == cheap;
+                let of_this_kind = |e: &&Event| e.is_cheap() == cheap;
                 let all = self.trail.iter().filter(of_this_kind).count();
                 let mut too_many = all.saturating_sub(usize::try_from(TRAIL_MAX).unwrap_or(usize::MAX));
                 self.trail.retain(|e| {
-                    let goes = e.what.is_cheap() == cheap && too_many > 0;
+                    let goes = e.is_cheap() == cheap && too_many > 0;
                     too_many = too_many.saturating_sub(usize::from(goes));
                     !goes
                 });

@@ -40,7 +40,7 @@ pub struct Barred {
     pub kind: Bar,
     /// The browser (visitor cookie).
     pub visitor: Option<Id>,
-    /// The verified `user_id`.
+    /// The verified `user_id`, or the e-mail address of somebody who has none.
     pub user: Option<String>,
     /// The token they came with.
     pub token: Option<TokenId>,
@@ -121,14 +121,15 @@ pub struct Asking {
     pub message: Option<Arc<str>>,
     /// When.
     pub at: Timestamp,
-    /// An owner has to look at it, whatever they said of whoever knocks: they sent this person back.
-    pub sent_back: bool,
+    /// When an owner sent this person back, if they did: then one has to look at it again, whatever they said of whoever knocks, or of
+    /// this person before.
+    pub sent_back: Option<Timestamp>,
 }
 
 impl Asking {
     /// With a name and nothing else.
     pub fn new(id: Id, room: &RoomName, visitor: Id, name: &str, at: Timestamp) -> Self {
-        Self { id, room: room.clone(), visitor, name: name.into(), message: None, at, sent_back: false }
+        Self { id, room: room.clone(), visitor, name: name.into(), message: None, at, sent_back: None }
     }
 }
 

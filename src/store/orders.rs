@@ -43,12 +43,15 @@ impl<'a> Stage<'a> {
         let Asking { id, room, visitor, name, message, at, sent_back } = asking;
         let earlier = self.knock_by(room, *visitor);
         let mut next = match &earlier {
+            Some(knock) if sent_back.is_some_and(|back| knock.is_granted_before(back)) => {
+                Knock { name: name.clone(), message: message.clone(), ..knock.back(*at) }
+            }
             Some(knock) => knock.again(name, message.as_deref(), *at),
             None => Knock { message: message.clone(), ..self.first_knock(*id, room, *visitor, name, *at)? },
         };
-        next.moved_back |= *sent_back && next.state == KnockState::Waiting;
+        next.moved_back |= sent_back.is_some() && next.state == KnockState::Waiting;
         let one_more = next.state == KnockState::Waiting && earlier.as_ref().is_none_or(|k| k.state != KnockState::Waiting);
-        let choice = self.picture.room(room).and_then(RoomPicture::remembered).filter(|_| one_more && !sent_back).cloned();
+        let choice = self.picture.room(room).and_then(RoomPicture::remembered).filter(|_| one_more && sent_back.is_none()).cloned();
         let (here, known) = self.picture.room(room).map_or((0, 0), |r| (r.waiting(), r.knocks().len()));
         let waits = one_more && choice.is_none();
         let crowded = waits && (here >= WAITING_MAX || self.picture.waiting() >= WAITING_MAX_ALL);

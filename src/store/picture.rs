@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::access::{Bar, Id, Knock, KnockState, Network, Remembered, Revocation, RoomName, TokenId};
+use crate::access::{Bar, Id, Knock, KnockState, Network, Remembered, Revocation, RoomName, Timestamp, TokenId};
 
 use super::{Barred, Change, Meeting};
 
@@ -261,6 +261,18 @@ impl Bars {
         graver(found.into_iter().flatten().chain(networks))
     }
 
+    /// When somebody was last sent back to wait.
+    pub(super) fn sent_back(&self, who: &Known<'_>) -> Option<Timestamp> {
+        let found = [
+            who.visitor.and_then(|v| self.visitors.ids(&v)),
+            who.user.and_then(|u| self.users.ids(u)),
+            who.token.and_then(|t| self.tokens.ids(t)),
+            who.session.and_then(|s| self.sessions.ids(&s)),
+        ];
+        let bars = found.into_iter().flatten().flat_map(BTreeMap::keys).filter_map(|id| self.by_id.get(id));
+        bars.filter(|barred| barred.kind == Bar::Back).map(|barred| barred.at).max()
+    }
+
     /// The one of this id.
     pub(super) fn get(&self, id: Id) -> Option<&Arc<Barred>> {
         self.by_id.get(&id)
@@ -306,7 +318,14 @@ impl<K: Eq + Hash> Marks<K> {
     where
         K: Borrow<Q>,
     {
-        graver(self.0.get(mark)?.values().copied())
+        graver(self.ids(mark)?.values().copied())
+    }
+
+    fn ids<Q: Eq + Hash + ?Sized>(&self, mark: &Q) -> Option<&BTreeMap<Id, Bar>>
+    where
+        K: Borrow<Q>,
+    {
+        self.0.get(mark)
     }
 
     fn add(&mut self, mark: Option<K>, id: Id, kind: Bar) {

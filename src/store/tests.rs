@@ -6,6 +6,7 @@ mod contract;
 mod durable;
 mod limits;
 mod neighbours;
+mod older;
 mod races;
 mod random;
 mod waiting_room;

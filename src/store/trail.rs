@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use crate::access::{By, Id, Knock, RoomName, Timestamp};
+use crate::access::{By, Id, Knock, RoomName, Through, Timestamp};
 
 /// So many events that visitors caused are kept, and as many that owners did.
 pub const TRAIL_MAX: u64 = 100_000;
@@ -122,10 +122,11 @@ impl What {
         Self::ALL.into_iter().find(|what| what.code() == code)
     }
 
-    /// Whether a visitor may cause as many of these as they like: nobody's decision.
-    pub const fn is_cheap(self) -> bool {
+    /// Whether a visitor may cause as many of these as they like: nobody's decision. Any name may be a room's, and whoever comes into
+    /// an empty one begins a meeting.
+    const fn is_cheap(self) -> bool {
         match self {
-            Self::Knocked | Self::Renamed | Self::Left | Self::Joined | Self::Parted => true,
+            Self::Knocked | Self::Renamed | Self::Left | Self::Joined | Self::Parted | Self::MeetingStarted | Self::MeetingEnded => true,
             Self::Allowed
             | Self::Denied
             | Self::MovedBack
@@ -134,9 +135,7 @@ impl What {
             | Self::Lifted
             | Self::AllowAll
             | Self::DenyAll
-            | Self::AskAgain
-            | Self::MeetingStarted
-            | Self::MeetingEnded => false,
+            | Self::AskAgain => false,
         }
     }
 }
@@ -187,6 +186,12 @@ pub struct Position {
 }
 
 impl Event {
+    /// Whether visitors may cause as many of these as they like. An answer that follows from what an owner said before of whoever
+    /// knocks is one of these: what they said is not.
+    pub(super) fn is_cheap(&self) -> bool {
+        self.what.is_cheap() || self.by.as_ref().is_some_and(|by| by.through == Through::Choice)
+    }
+
     /// An event that has no number yet. Its id follows from what it says, so that it can be worked out without chance: knocks,
     /// sessions and bans have random ids, and `nth` tells those of one moment apart.
     pub(super) fn new(

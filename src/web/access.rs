@@ -155,7 +155,7 @@ pub(super) async fn level(
     let owner = match &judged.outcome.decision {
         Decision::Admit(permit) if permit.role() == Role::Owner => {
             let permit = permit.clone();
-            Some(Door::of(&web, &Owner { judged, permit }))
+            Some(Door::of(&web, &Owner { judged, permit, address: caller.whence.address }))
         }
         Decision::Admit(_) | Decision::Hold(_) | Decision::Refuse(_) => None,
     };

@@ -175,8 +175,13 @@ pub(super) async fn answer_many(
         answers.push((knock, update.answer(), version(&web, &owner, knock, *update).ok_or_else(|| web.bad())?));
     }
     // What is said of everybody to come holds before anybody who waits is answered: nobody slips in between.
-    if let Some(update) = updates.values().chain(&everybody).find(|update| update.remember)
-        && let Err(failure) = orders.remember(Some(update.answer())).await
+    let mut said = updates.values().chain(&everybody).filter(|update| update.remember).map(|update| update.answer());
+    let remember = said.next();
+    if said.any(|other| Some(other) != remember) {
+        return Err(web.bad());
+    }
+    if remember.is_some()
+        && let Err(failure) = orders.remember(remember).await
     {
         return Ok(conflict(&failure, &orders.words()));
     }

@@ -36,6 +36,8 @@ pub(super) struct Assets {
     pub client: Asset,
     pub knock: Asset,
     pub door: Asset,
+    /// For the meeting's own page.
+    pub overlay: Asset,
     /// For pages of others.
     types: Asset,
 }
@@ -50,6 +52,7 @@ pub(super) static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
         wait: asset("wait", "js", SCRIPT, lean(include_str!("assets/wait.js"))),
         knock: asset("knock", "js", SCRIPT, with_client(include_str!("assets/knock.js"))),
         door: asset("door", "js", SCRIPT, with_client(include_str!("assets/door.js"))),
+        overlay: asset("overlay", "js", SCRIPT, lean(include_str!("assets/overlay.js"))),
         types: asset("client", "d.ts", "text/plain; charset=utf-8", include_str!("assets/client.d.ts").to_owned()),
         client,
     }
@@ -63,8 +66,8 @@ fn lean(script: &str) -> String {
 }
 
 impl Assets {
-    fn all(&self) -> [&Asset; 6] {
-        [&self.style, &self.icon, &self.wait, &self.client, &self.knock, &self.door]
+    fn all(&self) -> [&Asset; 7] {
+        [&self.style, &self.icon, &self.wait, &self.client, &self.knock, &self.door, &self.overlay]
     }
 
     /// The file of this name, `known` being what the browser says it has (`If-None-Match`); 404 where there is none.

@@ -210,7 +210,7 @@ impl Watch {
                         return;
                     }
                 };
-                view.renew(web, &Owner { judged, permit }, queue);
+                view.renew(web, &Owner { judged, permit, address: self.caller.whence.address }, queue);
             }
         }
     }

@@ -193,7 +193,7 @@ pub(super) async fn ask(Here(web): Here, Extension(caller): Extension<Arc<Caller
     let unavailable = || web.stop(shape, &No::Unavailable, &caller, &visit.judged);
     let id = web.gate.chance().id().map_err(|_| unavailable())?;
     let message = crate::access::message(&message).map(Into::into);
-    let sent_back = web.gate.is_sent_back(&caller, &visit.judged);
+    let sent_back = web.gate.sent_back(&caller, &visit.judged);
     let asking = Asking { message, sent_back, ..Asking::new(id, &room, browser, &name, web.gate.clock().now()) };
     match web.gate.store().knock(asking).await {
         Ok(_) => {

@@ -13,6 +13,7 @@
 //! | `knock` | the knocking page |
 //! | `door`, `orders`, `people` | the owners' console |
 //! | `api` | the same for scripts |
+//! | [`overlay`] | what the script in a meeting's page asks for |
 //! | `events`, `news` | what is new, as it happens |
 
 mod access;
@@ -28,6 +29,7 @@ mod look;
 mod news;
 mod orders;
 mod origin;
+pub mod overlay;
 mod people;
 pub mod policy;
 pub mod refusal;
@@ -38,6 +40,7 @@ mod tests;
 mod when;
 mod words;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -67,6 +70,7 @@ pub fn router(gate: Arc<Gate>) -> Router {
         .route("/_roomgate/door", get(door::page).post(door::order))
         .route("/_roomgate/access", get(access::level))
         .route("/_roomgate/events", get(events::stream))
+        .route("/_roomgate/overlay", get(overlay::standing))
         .route("/_roomgate/session", post(session::open))
         .route("/_roomgate/v1/rooms/{room}/waiting-participants", get(api::waiting).patch(api::answer_many))
         .route("/_roomgate/v1/rooms/{room}/waiting-participants/{id}", patch(api::answer))
@@ -160,6 +164,8 @@ impl IntoResponse for Halt {
 struct Owner {
     judged: Judged,
     permit: Permit,
+    /// Where this request of theirs comes from.
+    address: IpAddr,
 }
 
 impl Owner {
@@ -212,7 +218,7 @@ impl Web {
         let judged = self.judge(shape, caller, room).await?;
         match &judged.outcome.decision {
             Decision::Admit(permit) => match permit.role() {
-                Role::Owner => Ok(Owner { permit: permit.clone(), judged }),
+                Role::Owner => Ok(Owner { permit: permit.clone(), judged, address: caller.whence.address }),
                 Role::Participant => Err(self.stop(shape, &No::OwnersOnly, caller, &judged)),
             },
             Decision::Hold(_) => Err(self.stop(shape, &No::OwnersOnly, caller, &judged)),

@@ -115,8 +115,9 @@ impl Orders<'_> {
     /// Keeps out somebody who is inside. `false` where nobody of that session is.
     pub(super) async fn keep_out(&self, session: Id, kind: Bar, lasting: bool, network: bool) -> Result<bool, Failure> {
         let Some(participant) = self.inside(session) else { return Ok(false) };
-        let own = self.owner.judged.session.as_ref().and_then(|s| self.inside(s.id)).and_then(|p| p.address()).map(Network::of);
-        if network && participant.address().is_none_or(|theirs| own == Some(Network::of(theirs))) {
+        let inside = self.owner.judged.session.as_ref().and_then(|s| self.inside(s.id)).and_then(|p| p.last_address());
+        let own = |theirs| [Some(self.owner.address), inside].into_iter().flatten().any(|own| Network::of(own) == Network::of(theirs));
+        if network && participant.address().is_none_or(own) {
             // Whoever shuts out the whole house shuts out herself; and a network that is not certain is nobody's.
             return Err(Failure::Conflict(Note::OwnNetwork, None));
         }

@@ -28,7 +28,23 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("live/roll.rs", &["access", "gate", "store"]),
     ("gate", &["access", "chance", "clock", "config", "directory", "live", "metrics", "profile", "store", "token"]),
     ("web", &["access", "chance", "config::Pages", "gate", "store", "words"]),
-    ("proxy", &["access", "chance", "config", "gate", "live", "metrics", "profile", "signalling", "target", "upstream", "web::refusal"]),
+    (
+        "proxy",
+        &[
+            "access",
+            "chance",
+            "config",
+            "gate",
+            "live",
+            "metrics",
+            "profile",
+            "signalling",
+            "target",
+            "upstream",
+            "web::overlay",
+            "web::refusal",
+        ],
+    ),
     // Pingora's edges know no room and no token.
     ("proxy/bridge.rs", &[]),
     ("proxy/guarded.rs", &["access", "proxy"]),
@@ -62,6 +78,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["notify", "token"]),
     // The sentences that come with the program are read where they lie.
     ("toml", &["config", "words/mod.rs"]),
+    ("flate2", &["proxy/overlay"]),
     ("glob", &["config"]),
     ("clap", &["cli"]),
     ("prometheus", &["metrics", "server"]),

@@ -23,7 +23,7 @@ pub(super) fn write(to: &Connection, event: &Event) -> rusqlite::Result<u64> {
         event.room.as_str(),
         event.meeting.map(Id::bytes),
         event.what.code(),
-        event.what.is_cheap(),
+        event.is_cheap(),
         who.map(|w| w.id.bytes()),
         who.map(|w| &*w.name),
         who.and_then(|w| w.user.as_deref()),

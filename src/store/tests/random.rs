@@ -63,7 +63,8 @@ async fn carry_out(store: &dyn Store, act: &Act, turn: u64) -> String {
     match act.clone() {
         Act::Knock { room, visitor, name } => {
             let asking = Asking::new(id, &room_of(room), person(visitor), &format!("name {name}"), at);
-            let asking = Asking { message: turn.is_multiple_of(3).then(|| "please".into()), sent_back: turn.is_multiple_of(7), ..asking };
+            let message = turn.is_multiple_of(3).then(|| "please".into());
+            let asking = Asking { message, sent_back: turn.is_multiple_of(7).then_some(asking.at), ..asking };
             format!("{:?}", store.knock(asking).await)
         }
         Act::Everyone { room, allow, seen } => {

@@ -17,7 +17,7 @@ async fn what_is_remembered_answers_whoever_knocks_and_ends_with_the_meeting() {
         assert_eq!(store.facts().knock_state(&standup(), numbered(1)), KnockState::Waiting, "who waits already is not meant");
         let let_in = knock(2, after(2)).await;
         assert_eq!((let_in.state, let_in.answered), (KnockState::Granted, Some((after(2), "Grace".into()))));
-        let asked = Asking { sent_back: true, ..Asking::new(new_id(), &standup(), numbered(3), "guest", after(2)) };
+        let asked = Asking { sent_back: Some(NOON), ..Asking::new(new_id(), &standup(), numbered(3), "guest", after(2)) };
         assert_eq!(store.knock(asked).await.unwrap().state, KnockState::Waiting, "nor is who was sent back");
 
         store.remember(new_id(), &standup(), Some(Answer::Deny), &by("Alan"), after(3)).await.unwrap();
@@ -64,6 +64,24 @@ async fn a_network_is_shut_out_where_an_owner_says_so_and_no_other() {
         assert_eq!(store.facts().bar(&standup(), &Known::default()), None, "an address that is not certain is nobody's");
         store.unbar(&standup(), ban.id, &by("Grace"), NOON).await.unwrap();
         assert_eq!(from("192.0.2.7"), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_what_an_owner_decided_counts_as_that_in_the_trail() {
+    on_every_store(async |store| {
+        store.remember(new_id(), &standup(), Some(Answer::Deny), &by("Grace"), NOON).await.unwrap();
+        store.knock(Asking::new(new_id(), &standup(), ANN, "Ann", after(1))).await.unwrap();
+        store.remember(new_id(), &standup(), None, &by("Grace"), after(2)).await.unwrap();
+        let knock = store.knock(Asking::new(new_id(), &standup(), ANN, "Ann", after(3))).await.unwrap();
+        store.answer(&standup(), knock.id, Answer::Deny, knock.version, &by("Grace"), after(4)).await.unwrap();
+        store.end_meeting(&standup(), after(5)).await.unwrap();
+        let trail = store.trail(0, 100).await.unwrap();
+        let decided: Vec<_> = trail.iter().filter(|event| !event.is_cheap()).map(|event| (event.number, event.what)).collect();
+        // Whoever was turned away by what was said before may come as often as they like, and any name may be a room's.
+        assert_eq!(decided, [(2, What::DenyAll), (5, What::AskAgain), (7, What::Denied)]);
+        assert_eq!(trail.len(), 8);
     })
     .await;
 }

@@ -80,7 +80,7 @@ impl House {
 
     /// A person with a browser, at an address of their own.
     pub(super) fn person(&self, address: &str) -> Person<'_> {
-        Person { house: self, jar: BTreeMap::new(), address: address.parse().unwrap(), token: None, cookies: true }
+        Person { house: self, jar: BTreeMap::new(), address: address.parse().unwrap(), token: None, cookies: true, certain: true }
     }
 
     /// Somebody who came by an owner's link.
@@ -135,6 +135,8 @@ pub(super) struct Person<'h> {
     pub address: IpAddr,
     token: Option<String>,
     pub cookies: bool,
+    /// Whether it is certain that they are there.
+    pub certain: bool,
 }
 
 impl Person<'_> {
@@ -151,7 +153,7 @@ impl Person<'_> {
 
     /// What the proxy would make of this person's requests.
     pub(super) async fn caller(&self) -> Caller {
-        let whence = Whence { address: self.address, certain: true };
+        let whence = Whence { address: self.address, certain: self.certain };
         let jar = self.jar.iter().map(|(n, v)| (n.as_str(), v.as_str()));
         let mut caller = Caller::nobody(whence).with_cookies(&self.house.gate, jar);
         caller.speaks = Speaks::All;

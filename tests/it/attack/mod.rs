@@ -6,3 +6,4 @@ mod peers;
 mod sessions;
 mod signalling;
 mod slowness;
+mod waiting;

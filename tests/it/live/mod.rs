@@ -3,6 +3,7 @@
 mod capacity;
 mod endings;
 mod inside;
+mod overlay;
 mod peercalls;
 mod staying;
 mod streams;
