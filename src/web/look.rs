@@ -86,3 +86,84 @@ impl Look {
         &LOOK
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+    use super::*;
+    use crate::access::{Refusal, RoomName, Timestamp};
+    use crate::chance::SeededChance;
+    use crate::config::Config;
+    use crate::words::english;
+    use crate::web::refusal::{No, Scene, api_error, refusal_json, refusal_page, tests_all};
+
+    fn pages() -> Pages {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
+        write("he.toml", &include_str!("../words/en.toml").replacen("[page]", "dir = \"rtl\"\n[page]", 1));
+        write(
+            "roomgate.toml",
+            "[upstream]\nurl = \"http://127.0.0.1:3000\"\n[pages]\nname = \"<b>Ann's</b>\"\nlogo = \"logo.svg\"\n\
+             colours = { accent = \"#123456\" }\nlanguages = [\"de\", \"en\", \"he\"]\ntexts = \"he.toml\"\n",
+        );
+        Config::load(&folder.path().join("roomgate.toml"), &SeededChance::new(1)).unwrap().0.pages
+    }
+
+    #[test]
+    fn every_refusal_is_told_in_the_language_that_was_asked_for() {
+        let room = RoomName::canonical("standup").unwrap();
+        for lang in ["en", "de", "fr", "es", "pt"] {
+            let look = Look::of(&Pages::default(), Some(&HeaderValue::from_str(&format!("{lang}-XX, en;q=0.1")).unwrap()));
+            let scene = Scene {
+                room: Some(&room),
+                token: None,
+                came: false,
+                hide: false,
+                frames: &[],
+                now: Timestamp::from_secs(1),
+                door: Some("/x"),
+                look: &look,
+            };
+            for no in tests_all() {
+                let (page, json) = (refusal_page(&no, &scene), refusal_json(&no, &scene));
+                for headers in [page.headers(), json.headers()] {
+                    assert_eq!(headers["content-language"], lang);
+                    assert_eq!(headers["vary"], "Cookie, Accept-Language");
+                }
+                assert!(page.body().contains(&format!("<html lang=\"{lang}\" dir=\"ltr\">")));
+                assert!(page.body().contains(look.words.no(&no).next), "{lang}: {no:?}");
+                let told: serde_json::Value = serde_json::from_str(json.body()).unwrap();
+                assert!(told["message"].as_str().unwrap().ends_with(look.words.no(&no).next), "{lang}: {no:?}");
+                // A program is spoken to in English.
+                let told: serde_json::Value = serde_json::from_str(api_error(&no, &scene).body()).unwrap();
+                assert!(told["info"].as_str().unwrap().ends_with(english().no(&no).next), "{lang}: {no:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_operators_name_logo_and_colours_are_on_a_page_as_text_and_as_files() {
+        let pages = pages();
+        let look = Look::of(&pages, Some(&HeaderValue::from_static("he")));
+        let scene =
+            Scene { room: None, token: None, came: false, hide: false, frames: &[], now: Timestamp::from_secs(1), door: None, look: &look };
+        let page = refusal_page(&No::Refused(Refusal::Private), &scene);
+        let body = page.body();
+        assert!(body.contains("<html lang=\"he\" dir=\"rtl\""), "{body}");
+        assert!(body.contains("<span>&#60;b&#62;Ann&#39;s&#60;/b&#62;</span>"), "{body}");
+        assert!(!body.contains("<b>") && !body.contains("style="), "{body}");
+        for path in [look.brand.logo.as_ref().unwrap(), look.brand.style.as_ref().unwrap()] {
+            assert!(body.contains(&format!("\"{path}\"")), "{path}");
+            let name = path.strip_prefix(UNDER).unwrap();
+            let whole = serve(&pages, name, None).unwrap();
+            assert_eq!(whole.status(), StatusCode::OK);
+            assert_eq!(whole.headers()[CONTENT_SECURITY_POLICY], "default-src 'none'; style-src 'unsafe-inline'; sandbox");
+            let tag = whole.headers()[ETAG].to_str().unwrap();
+            assert_eq!(serve(&pages, name, Some(tag)).unwrap().status(), StatusCode::NOT_MODIFIED);
+            assert!(serve(&Pages::default(), name, None).is_none());
+        }
+        assert!(serve(&pages, "logo.svg", None).is_none());
+    }
+}
