@@ -95,8 +95,8 @@ mod tests {
     use crate::access::{Refusal, RoomName, Timestamp};
     use crate::chance::SeededChance;
     use crate::config::Config;
-    use crate::words::english;
     use crate::web::refusal::{No, Scene, api_error, refusal_json, refusal_page, tests_all};
+    use crate::words::english;
 
     fn pages() -> Pages {
         let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
@@ -11,7 +10,7 @@ use serde::Serialize;
 use super::access::OfRoom;
 use super::assets::ASSETS;
 use super::sent::{Asked, json};
-use super::{Halt, Shape, Web, address};
+use super::{Halt, Here, Shape, address};
 use crate::access::{Decision, Role};
 use crate::gate::{Caller, Moment};
 use crate::words::{self, Direction};
@@ -42,7 +41,7 @@ struct ForOwners<'w> {
 
 /// `GET /_roomgate/overlay?room=NAME`.
 pub(super) async fn standing(
-    State(web): State<Web>,
+    Here(web): Here,
     Extension(caller): Extension<Arc<Caller>>,
     Asked(asked): Asked<OfRoom>,
 ) -> Result<Response, Halt> {

@@ -178,7 +178,7 @@ fn stating_the_defaults_changes_nothing() {
         let (config, _) = Config::load(&path, &SystemChance).unwrap_or_else(|p| panic!("{p:?}"));
         let (server, tokens, rooms) = (&config.server, &config.tokens, &config.rooms);
         format!(
-            "{server:#?}{:#?}{tokens:#?}{:#?}{:#?}{:#?}{:#?}{:?}{:?}{}",
+            "{server:#?}{:#?}{tokens:#?}{:#?}{:#?}{:#?}{:#?}{:?}{:?}{}{:#?}",
             config.upstream,
             config.session.lifetime,
             config.meeting,
@@ -186,7 +186,8 @@ fn stating_the_defaults_changes_nothing() {
             config.store,
             rooms.unknown,
             rooms.hide,
-            rooms.table.len()
+            rooms.table.len(),
+            config.pages
         )
     };
     assert_eq!(load(&stated.text), load("[upstream]\nurl = \"http://127.0.0.1:3000\"\n"));

@@ -306,6 +306,8 @@ describe('languages', () => {
       await door.goto(`${gateway.origin}/_roomgate/door?room=words`);
       assert.equal(await heading(door), said['door.title']);
       await look(door, `door-words-${language}`);
+      const window = await door.evaluate(() => fetch('/_roomgate/overlay?room=words').then((response) => response.json()));
+      assert.deepEqual([window.lang, window.words.allow_all], [language, said['overlay.allow_all']]);
       // What a script is told, a person reads: a name that cannot be read.
       const told = await page.evaluate(() => fetch('/_roomgate/knock', {
         method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ room: 'words', name: '\u200b' }),
