@@ -265,6 +265,8 @@ test('another name updates the knock, and an answer to the old one is a conflict
   assert.deepEqual(await value(ann, 'updateWaitingParticipant', before.id, {}), { id: before.id });
   await value(ann, 'updateWaitingParticipant', before.id, { grantRequestedAccess: true });
   for (const name of ['asked', 'again']) assert.equal((await settled(ben, name)).value.granted, true);
+  // Until she has heard of it, the same answer again is no news; then there is nobody of that id.
+  await event(ann, 'waiting-participant-removed');
   assert.equal((await does(ann, 'updateWaitingParticipant', before.id, { grantRequestedAccess: true })).code, 'gone');
 });
 
