@@ -12,7 +12,7 @@ use super::people::{self, Choice, Inside, KeptOut, Waiting};
 use super::refusal::No;
 use super::sent::{Asked, json, with_cookies};
 use super::{Halt, Here, Owner, Shape, Web, visitor, when};
-use crate::access::{Decision, Hold, Refusal, Role, RoomName, TokenFault};
+use crate::access::{AccessLevel, Decision, Hold, Refusal, Role, RoomName, TokenFault};
 use crate::chance::NoChance;
 use crate::gate::{Caller, Judged, Speaks};
 
@@ -150,7 +150,12 @@ pub(super) async fn level(
 ) -> Result<Response, Halt> {
     let room = web.room(Shape::Json, &asked.room)?;
     let judged = web.judge(Shape::Json, &caller, &room).await?;
-    let lines = introduction(&web, &caller, &judged).map_err(|_| web.stop(Shape::Json, &No::Unavailable, &caller, &judged))?;
+    // Whoever may neither enter nor ask is not to be known again.
+    let lines = match judged.outcome.decision.level() {
+        AccessLevel::Full | AccessLevel::Lobby => introduction(&web, &caller, &judged),
+        AccessLevel::None => Ok(None),
+    };
+    let lines = lines.map_err(|_| web.stop(Shape::Json, &No::Unavailable, &caller, &judged))?;
     let state = AccessState::of(&web, &caller, &judged);
     let owner = match &judged.outcome.decision {
         Decision::Admit(permit) if permit.role() == Role::Owner => {
