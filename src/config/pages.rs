@@ -115,7 +115,11 @@ impl LogoKind {
             return Some(Self::Png);
         }
         let text = std::str::from_utf8(bytes).ok()?.trim_start_matches('\u{feff}').trim_start();
-        (text.starts_with('<') && text.contains("<svg") && !text.starts_with("<!DOCTYPE html")).then_some(Self::Svg)
+        let root = text
+            .match_indices('<')
+            .map(|(at, _)| text.get(at..).unwrap_or_default())
+            .find(|t| !t.starts_with("<?") && !t.starts_with("<!"));
+        (text.starts_with('<') && root.is_some_and(|root| root.starts_with("<svg"))).then_some(Self::Svg)
     }
 }
 
